@@ -1,0 +1,52 @@
+"""Find the prompt, model and temperature that rewrite news titles best.
+
+The public door: names are imported from their rooms at first use, so that ``import retitlekit`` loads nothing heavy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_ROOMS = {
+    "articles": ("Article", "Articles", "load_articles"),
+    "decide": ("leaderboard", "save_winner"),
+    "errors": (
+        "ArticleError",
+        "CallError",
+        "FrameError",
+        "ModelError",
+        "PromptError",
+        "RetitlekitError",
+        "RetitlekitWarning",
+        "StoreError",
+        "SweepError",
+    ),
+    "frame": ("COLUMNS", "read_frame", "write_frame"),
+    "models": ("Model", "available_models", "load_models"),
+    "prompts": ("Prompt", "load_prompts", "save_prompt"),
+    "scorers": ("score",),
+    "sweep": ("Estimate", "Job", "arun", "estimate", "plan", "run", "start", "sweep"),
+    "titles": ("extract_title",),
+    "widgets.compare": ("compare",),
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+_MODULES = ("charts", "scorers")
+
+__all__ = sorted([*_ROOM_OF, *_MODULES, "__version__"])
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"retitlekit.{name}")
+    if name not in _ROOM_OF:
+        raise AttributeError(f"module 'retitlekit' has no attribute {name!r}")
+    value = getattr(import_module(f"retitlekit.{_ROOM_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

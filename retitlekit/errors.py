@@ -1,0 +1,86 @@
+"""Every error that retitlekit raises on purpose.
+
+::
+
+    RetitlekitError
+    ├── ArticleError    an article, or the file it stands in, cannot be read
+    ├── PromptError     a prompt file, its template or its name is wrong
+    ├── ModelError      a model is unknown, has no key or does not answer
+    │   └── CallError   one call failed; says whether another try can help
+    ├── FrameError      a DataFrame lacks the columns or values that a verb needs
+    ├── StoreError      the store cannot be opened, read or written
+    └── SweepError      a sweep was stopped by ``on_error="raise"``; carries the partial frame
+
+Each message names the thing, the place and the fix.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class RetitlekitError(Exception):
+    """Base of everything below: ``except rk.RetitlekitError`` catches it all."""
+
+
+class ArticleError(RetitlekitError):
+    """An article, or the file it stands in, cannot be read."""
+
+
+class PromptError(RetitlekitError):
+    """A prompt file, its template or its name is wrong."""
+
+
+class ModelError(RetitlekitError):
+    """A model is unknown, has no key, or its server does not answer."""
+
+
+class CallError(ModelError):
+    """One call to a model failed.
+
+    Attributes
+    ----------
+    error_type : str
+        Class name of the provider's exception, as LiteLLM maps it ("RateLimitError").
+    retryable : bool
+        Whether the same request may succeed later.
+    retry_after : float or None
+        Seconds the provider asks us to wait.
+    """
+
+    def __init__(
+        self, message: str, *, error_type: str, retryable: bool = False, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.error_type = error_type
+        self.retryable = retryable
+        self.retry_after = retry_after
+
+
+class FrameError(RetitlekitError):
+    """A DataFrame lacks the columns or values that a verb needs."""
+
+
+class StoreError(RetitlekitError):
+    """The store of responses cannot be opened, read or written."""
+
+
+class SweepError(RetitlekitError):
+    """A sweep was stopped at its first failed trial, as ``on_error="raise"`` asks.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        Every row of the sweep; what was answered before the stop is filled in and is in the store.
+    """
+
+    def __init__(self, message: str, frame: pd.DataFrame) -> None:
+        super().__init__(message)
+        self.frame = frame
+
+
+class RetitlekitWarning(UserWarning):
+    """Something was repaired, skipped or left out; the message says what and where."""

@@ -1,0 +1,1 @@
+"""Views of a frame for the notebook: plain functions that return what Jupyter can show."""
