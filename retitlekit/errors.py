@@ -7,6 +7,7 @@
     ├── PromptError     a prompt file, its template or its name is wrong
     ├── ModelError      a model is unknown, has no key or does not answer
     │   └── CallError   one call failed; says whether another try can help
+    ├── PlanError       a sweep was asked for that cannot be planned
     ├── FrameError      a DataFrame lacks the columns or values that a verb needs
     ├── StoreError      the store cannot be opened, read or written
     └── SweepError      a sweep was stopped by ``on_error="raise"``; carries the partial frame
@@ -58,6 +59,10 @@ class CallError(ModelError):
         self.error_type = error_type
         self.retryable = retryable
         self.retry_after = retry_after
+
+
+class PlanError(RetitlekitError):
+    """A sweep was asked for that cannot be planned: a temperature, a parameter, a number of repeats."""
 
 
 class FrameError(RetitlekitError):

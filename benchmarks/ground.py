@@ -1,0 +1,105 @@
+"""Time what every session starts with: ``python benchmarks/ground.py``.
+
+`import retitlekit`; a plan of a million trials with its peak memory; its way through Parquet; and a sweep over HTTP
+against the loopback server of the tests beside a bare `litellm.acompletion` loop over the same requests, in one run.
+Each figure is the median of fresh processes. Prints a Markdown table.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ROUNDS = 5
+
+IMPORT = """
+import json, time
+start = time.perf_counter(); import retitlekit
+print(json.dumps({"import retitlekit, s": time.perf_counter() - start}))
+"""
+
+PLAN = """
+import json, resource, tempfile, time
+import pandas as pd
+import retitlekit as rk
+body = "The council of the harbour town voted on Monday to repair the old bridge. " * 40
+articles = [rk.Article(f"a{n}", f"Title {n} of a thousand", f"{n}. {body}") for n in range(1000)]
+prompts = [rk.Prompt(f"p{n}", f"Prompt {n}: {{{{ title | safe }}}} {{{{ body | safe }}}}") for n in range(10)]
+models = [rk.Model("baseline/prefix", name=f"m{n}") for n in range(5)]
+start = time.perf_counter()
+trials = rk.plan(prompts, articles, models=models, temperatures=[0, .3, .7, 1], repeats=5)
+planned = time.perf_counter()
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+with tempfile.TemporaryDirectory() as folder:
+    back = rk.read_frame(rk.write_frame(trials, folder + "/plan.parquet"))
+    done = time.perf_counter()
+pd.testing.assert_frame_equal(trials, back)
+print(json.dumps({
+    "plan of 1,000,000 trials, s": planned - start,
+    "its peak memory, MB": peak,
+    "its way through Parquet and back, s": done - planned,
+}))
+"""
+
+SWEEP = """
+import asyncio, json, sys, tempfile, time
+sys.path.insert(0, ".")
+import retitlekit as rk
+from retitlekit import models
+from tests.loopback import Loopback
+litellm = models._litellm()
+articles = [rk.Article(f"a{n}", f"Council votes on bridge {n}", "The council voted. " * 60) for n in range(50)]
+prompts = [rk.Prompt(f"p{n}", f"Prompt {n}: {{{{ title | safe }}}} {{{{ body | safe }}}}") for n in range(10)]
+with Loopback() as server, tempfile.TemporaryDirectory() as store:
+    model = rk.Model("openai/model-a", api_base=server.base)
+    trials = rk.plan(prompts, articles, models=model, temperatures=0.7)
+    start = time.perf_counter()
+    rk.run(trials, store=store, progress=False)
+    ours = time.perf_counter() - start
+    start = time.perf_counter()
+    rk.run(trials, store=store, progress=False)
+    cached = time.perf_counter() - start
+
+    async def loop():
+        todo = iter(trials.messages.tolist())
+        async def work():
+            for text in todo:
+                await litellm.acompletion(model="openai/model-a", messages=json.loads(text), temperature=0.7,
+                                          api_base=server.base, api_key="none", max_retries=0)
+        await asyncio.gather(*(work() for _ in range(32)))
+
+    start = time.perf_counter()
+    asyncio.run(loop())
+    bare = time.perf_counter() - start
+print(json.dumps({
+    "sweep of 500 trials over HTTP, s": ours,
+    "the same requests in a bare acompletion loop, s": bare,
+    "ratio": ours / bare,
+    "the sweep again, from the store, s": cached,
+}))
+"""
+
+
+def figures(code: str) -> dict[str, list[float]]:
+    """Run `code` in fresh processes and collect what it prints."""
+    rows = []
+    for _ in range(ROUNDS):
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+        rows.append(json.loads(done.stdout.splitlines()[-1]))
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def main() -> None:
+    """Print the table."""
+    print(f"| figure | median of {ROUNDS} | min | max |\n|---|---|---|---|")
+    for code in (IMPORT, PLAN, SWEEP):
+        for name, values in figures(code).items():
+            print(f"| {name} | {statistics.median(values):.3g} | {min(values):.3g} | {max(values):.3g} |")
+
+
+if __name__ == "__main__":
+    main()

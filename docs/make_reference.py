@@ -1,0 +1,59 @@
+"""Write docs/reference.md from the docstrings: ``python docs/make_reference.py``."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import retitlekit as rk
+
+SECTIONS = {
+    "Articles and prompts": ["load_articles", "Article", "Articles", "load_prompts", "Prompt", "save_prompt"],
+    "Models": ["Model", "available_models", "load_models"],
+    "A sweep": ["plan", "estimate", "Estimate", "run", "arun", "start", "Job", "sweep"],
+    "Titles and scores": ["extract_title", "score"],
+    "A look": ["compare"],
+    "A decision": ["leaderboard", "save_winner"],
+    "The frame": ["read_frame", "write_frame"],
+}
+MODULES = {"charts": "Charts: `rk.charts`", "scorers": "Scorers: `rk.scorers`"}
+
+
+def entry(name: str, thing: object, prefix: str = "rk") -> str:
+    """One name with its signature and docstring."""
+    signature = str(inspect.signature(thing)) if callable(thing) else ""
+    signature = signature.replace("'", "")
+    heading = f"### `{name}`\n\n```python\n{prefix}.{name}{signature}\n```\n"
+    return f"{heading}\n```text\n{inspect.getdoc(thing)}\n```\n"
+
+
+def own_functions(module: object) -> list[str]:
+    """The public functions that a module itself defines, in its order."""
+    return [
+        name
+        for name, thing in vars(module).items()
+        if inspect.isfunction(thing) and thing.__module__ == module.__name__ and not name.startswith("_")
+    ]
+
+
+def reference() -> str:
+    """The whole page."""
+    parts = [
+        "# Reference\n\nMade from the docstrings by `docs/make_reference.py`. `import retitlekit as rk` is assumed.\n"
+    ]
+    for title, names in SECTIONS.items():
+        parts += [f"## {title}\n", *(entry(name, getattr(rk, name)) for name in names)]
+    parts.append("## Columns of the frame\n\n| column | dtype | written by | meaning |\n|---|---|---|---|")
+    parts += [f"| `{c.name}` | {c.dtype} | {c.writer} | {c.meaning} |" for c in rk.COLUMNS]
+    parts.append("\nThese are declared in `COLUMNS`.\n")
+    for module, title in MODULES.items():
+        room = getattr(rk, module)
+        parts += [f"## {title}\n", *(entry(n, getattr(room, n), f"rk.{module}") for n in own_functions(room))]
+    errors = [name for name in rk.__all__ if name.endswith(("Error", "Warning"))]
+    parts.append("## Errors\n\n| error | meaning |\n|---|---|")
+    parts += [f"| `{name}` | {inspect.getdoc(getattr(rk, name)).splitlines()[0]} |" for name in errors]
+    return "\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    (Path(__file__).parent / "reference.md").write_text(reference(), encoding="utf-8")

@@ -1,0 +1,229 @@
+"""The command line: ``retitlekit sweep``, ``retitlekit models``, ``retitlekit lab``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import retitlekit as rk
+
+OK, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
+_EXIT_CODES = f"""exit codes:
+  {OK}    done
+  {FAILED}    done, but some trials failed or were not sent (they are in the frame, with the reason)
+  {WRONG}    wrong arguments or input; nothing was sent
+  {INTERRUPTED}  interrupted; what was answered is stored, and the same command goes on from there"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns its exit code."""
+    warnings.showwarning = lambda message, *_, **__: print(f"retitlekit: {message}", file=sys.stderr)
+    args = _parser().parse_args(argv)
+    try:
+        code: int = args.verb(args)
+    except rk.RetitlekitError as problem:
+        print(f"retitlekit: {problem}", file=sys.stderr)
+        return WRONG
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output left: `retitlekit models | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        prog="retitlekit", description="Find the prompt, model and temperature that rewrite news titles best."
+    )
+    parser.add_argument("--version", action="version", version=f"retitlekit {rk.__version__}")
+    verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
+
+    sweep = verbs.add_parser(
+        "sweep",
+        help="sweep prompts x models x temperatures over articles",
+        formatter_class=formatter,
+        description="Sweep prompts x models x temperatures x repeats over articles, score the titles, print a\n"
+        "leaderboard and a side-by-side table. Every response is stored when it arrives; running the same\n"
+        "command again sends only what is new.",
+        epilog="examples:\n"
+        "  retitlekit sweep                                   the embedded baselines: no key, no network\n"
+        "  retitlekit sweep --models openai/gpt-4o-mini --temperatures 0 0.7 --repeats 3 --budget 2\n"
+        "  retitlekit sweep --config config.yaml --dry-run    what would be sent and what it would cost\n"
+        f"\n{_EXIT_CODES}",
+    )
+    sweep.set_defaults(verb=_sweep)
+    sweep.add_argument(
+        "--prompts", default="prompts", metavar="PATH", help="folder of .prompt files, or one (%(default)s)"
+    )
+    sweep.add_argument("--articles", default="data/articles.jsonl", metavar="PATH", help="articles (%(default)s)")
+    sweep.add_argument("--models", nargs="+", metavar="ID", help="LiteLLM ids (baseline/lead-compress)")
+    sweep.add_argument(
+        "--config", metavar="FILE", help="LiteLLM config.yaml: its model_list, or those named by --models"
+    )
+    sweep.add_argument(
+        "--temperatures", nargs="+", type=float, metavar="T", help="from 0 to 2 (the prompt's or provider's)"
+    )
+    sweep.add_argument("--repeats", type=int, default=1, metavar="N", help="times each trial is sent (%(default)s)")
+    sweep.add_argument(
+        "--param", action="append", default=[], metavar="NAME=VALUE", help="call parameter, e.g. max_tokens=60"
+    )
+    sweep.add_argument("--limit", type=int, metavar="N", help="only the first N articles")
+    sweep.add_argument("--budget", type=float, metavar="USD", help="never spend more than this")
+    sweep.add_argument("--concurrency", type=int, metavar="N", help="requests under way at once")
+    sweep.add_argument("--store", default=".retitlekit", metavar="DIR", help="store of responses (%(default)s)")
+    sweep.add_argument("--out", metavar="FILE", help="write the frame here, as Parquet")
+    sweep.add_argument("--dry-run", action="store_true", help="plan and estimate, send nothing")
+    sweep.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
+
+    models = verbs.add_parser(
+        "models",
+        help="models that can be used now, and why others cannot",
+        formatter_class=formatter,
+        description="List the models that can be used now, and say what the others lack. Nothing is spent.",
+    )
+    models.set_defaults(verb=_models)
+    models.add_argument(
+        "--server", action="append", default=[], metavar="URL", help="ask this OpenAI-compatible server too"
+    )
+    models.add_argument("--json", action="store_true", help="print JSON, one object per model")
+
+    lab = verbs.add_parser("lab", help="open JupyterLab, ready to run", description="Open JupyterLab.")
+    lab.set_defaults(verb=_lab)
+    lab.add_argument("notebook", nargs="?", default=".", metavar="PATH", help="notebook or folder to open")
+    return parser
+
+
+def _sweep(args: argparse.Namespace) -> int:
+    articles = rk.load_articles(args.articles)[: args.limit]
+    prompts = rk.load_prompts(args.prompts)
+    trials = rk.plan(
+        prompts,
+        articles,
+        models=_chosen(args),
+        temperatures=args.temperatures or (None,),
+        repeats=args.repeats,
+        **_params(args.param),
+    )
+    estimate = rk.estimate(trials, store=args.store)
+    say = _quiet if args.json else print
+    say(f"{len(prompts)} prompts, {len(articles)} articles: {estimate}")
+    if args.dry_run:
+        if args.json:
+            print(json.dumps({"estimate": estimate.by_model.to_dict("records")}, default=_plain))
+        return OK
+    frame = rk.score(
+        rk.run(
+            trials,
+            store=args.store,
+            budget_usd=args.budget,
+            max_concurrency=args.concurrency,
+            progress=not args.json,
+        )
+    )
+    board = rk.leaderboard(frame, by=_axes(frame))
+    if args.json:
+        print(json.dumps(_summary(frame, board), default=_plain))
+    else:
+        _show(frame, board)
+    if args.out:
+        say(f"\nThe frame is in {rk.write_frame(frame, args.out)}: rk.read_frame({args.out!r}) reads it.")
+    say("Next: `make lab` opens the first notebook; `retitlekit models` tells which models you can use.")
+    if (frame.status == "cancelled").any():
+        return INTERRUPTED
+    return OK if (frame.status == "ok").all() else FAILED
+
+
+def _chosen(args: argparse.Namespace) -> Any:
+    if not args.config:
+        return args.models or ["baseline/lead-compress"]
+    listed = rk.load_models(args.config)
+    unknown = [name for name in args.models or [] if name not in listed]
+    if unknown:
+        raise rk.ModelError(f"{args.config} has no model_name {unknown[0]!r}; it has {', '.join(listed)}")
+    return [listed[name] for name in args.models or listed]
+
+
+def _params(pairs: Sequence[str]) -> dict[str, Any]:
+    params = {}
+    for pair in pairs:
+        name, found, value = pair.partition("=")
+        if not found or not name.isidentifier():
+            raise rk.PlanError(f"--param {pair!r}: write NAME=VALUE, e.g. max_tokens=60")
+        try:
+            params[name] = json.loads(value)
+        except ValueError:
+            params[name] = value
+    return params
+
+
+def _axes(frame: Any) -> tuple[str, ...]:
+    """The axes worth ranking: baselines obey a prompt only in length, casing and form, so prompts are not ranked."""
+    embedded = frame["model"].astype(str).str.startswith("baseline/").all()
+    axes = ("model", "temperature") if embedded else ("prompt", "model", "temperature")
+    varying = tuple(axis for axis in axes if frame[axis].nunique(dropna=False) > 1)
+    return varying or axes[:1]
+
+
+def _show(frame: Any, board: Any) -> None:
+    if _axes(frame)[0] == "model":
+        print("\nThe embedded baselines are no language models: of a prompt they obey only length, casing and question")
+        print("form, so prompts are not ranked against each other here.")
+    print(f"\nLeaderboard by {board.attrs.get('metric', 'passed')}\n")
+    columns = [*_axes(frame), "n_articles", "estimate", "low", "high", "verdict"]
+    print(board[columns].head(10).to_string(index=False, float_format="{:.2f}".format, na_rep="default"))
+    print(f"\n{board.attrs['sentence']}\n")
+    print(rk.compare(frame[frame["prompt"] == frame["prompt"].iloc[0]], limit=3))
+
+
+def _summary(frame: Any, board: Any) -> dict[str, Any]:
+    return {
+        "trials": len(frame),
+        "status": frame["status"].value_counts().loc[lambda counts: counts > 0].to_dict(),
+        "cost_usd": frame["cost_usd"].sum() if frame["cost_usd"].notna().all() else None,
+        "sentence": board.attrs["sentence"],
+        "leaderboard": board.to_dict("records"),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Numpy and pandas values as JSON knows them; a missing one is null."""
+    return value.item() if hasattr(value, "item") else None
+
+
+def _quiet(*_: object) -> None: ...
+
+
+def _models(args: argparse.Namespace) -> int:
+    table = rk.available_models(args.server)
+    if args.json:
+        print(table.to_json(orient="records"))
+        return OK
+    for kind, group in table.groupby("kind", sort=False):
+        print(f"\n{kind}")
+        width = min(48, group["model"].str.len().max())
+        for row in group.itertuples():
+            print(f"  {'✓' if row.usable else '·'} {row.model:<{width}}  {row.note}")
+    print("\n✓ can be used now.  Any LiteLLM id works once its key is in the environment.")
+    return OK
+
+
+def _lab(args: argparse.Namespace) -> int:
+    path = Path(args.notebook)
+    if not path.exists():
+        print(f"retitlekit: there is no {path}", file=sys.stderr)
+        return WRONG
+    command = [sys.executable, "-m", "jupyterlab", str(path)]
+    sys.stdout.flush()
+    os.execv(sys.executable, command)  # noqa: S606 - the lab takes this process's place
+    raise AssertionError("unreachable: execv does not return")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

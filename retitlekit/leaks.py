@@ -1,0 +1,151 @@
+"""Leaks: pieces of prompt, template or chatbot talk in a text that readers are to see.
+
+Two kinds of sign are looked for. Residue is recognised by its marks, wherever it stands: brackets of plugin tags,
+braces of templates. Speech is recognised by its words, and only where a sentence begins, so that an article may quote
+a chatbot ("'I can't rewrite this title,' it said") without being taken for one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+LEAKS = {
+    "shortcode": "a tag of a publishing plugin: [gpt3], [/gpt4], [openai_gpt model=…]",
+    "variable": "a variable that was never filled: [original_title], %%title%%, {title}",
+    "template": "template code: {{ title }}, {% if %}, {one|two}, the head of a prompt file",
+    "placeholder": "a gap the model left: [insert title], [your city]",
+    "token": "a control token or thinking tag of a chat format",
+    "prompt": "the instruction itself: “Rewrite this title: …”",
+    "refusal": "the model refuses, apologises, or asks for the article",
+    "talk": "the model talks to its user: “Let me know if you …”",
+}
+"""Every kind of `Leak`: kind and meaning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """One leak: `kind` is a key of `LEAKS`, and ``text == whole[start:end]``."""
+
+    kind: str
+    start: int
+    end: int
+    text: str
+
+
+def find_leaks(text: str) -> tuple[Leak, ...]:
+    """Find prompt and chatbot residue anywhere in a text, such as a published page.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    tuple of Leak
+        In the order of the text; none overlaps another. Ordinary words in brackets ("[sic]", "[video]", "[Updated]")
+        are no leaks, and neither is what stands in quotation marks.
+
+    Examples
+    --------
+    >>> [(leak.kind, leak.text) for leak in find_leaks("[gpt3] Rewrite this title: Kim in Russia [/gpt4]")]
+    [('shortcode', '[gpt3]'), ('prompt', 'Rewrite this title:'), ('shortcode', '[/gpt4]')]
+    >>> find_leaks("Minister resigns [video]")
+    ()
+    """
+    found = []
+    if _MARK.search(text) or text.startswith("---"):
+        found = [(m.start(), m.end(), kind) for kind, pattern in _RESIDUE for m in pattern.finditer(text)]
+    for start in (0, *(end.end() for end in _SENTENCE_END.finditer(text))):
+        if said := _SPEECH.match(text, start):
+            found.append((start, said.end(), str(said.lastgroup)))
+    leaks: list[Leak] = []
+    for start, end, kind in sorted(found, key=lambda span: (span[0], -span[1])):
+        if not leaks or start >= leaks[-1].end:
+            leaks.append(Leak(kind, start, end, text[start:end]))
+    return tuple(leaks)
+
+
+# ---- residue
+
+_NAMES = r"title|headline|content|excerpt|keywords?|author|article|body"
+_MARK = re.compile(r"[\[{%<$]")
+_RESIDUE = tuple(
+    (kind, re.compile(pattern, re.IGNORECASE))
+    for kind, pattern in {
+        # [gpt3] of ValvePress, [openai_gpt model="…"] of CyberSEO, [openai-gpt] of WP Content Crawler; any closing tag
+        "shortcode": r"\[ ?/? ?(?:[a-z]+[ _-]?)?gpt(?:[ _-]?\d[\w.]*(?:-\w+)*)?(?::[\w.-]+)?"
+        r"(?: [^\[\]\n]{0,200}=[^\[\]\n]{0,200})? ?\]|\[/[a-z][\w-]{0,40}\]"
+        r"|\[[a-z][\w-]{0,40} [\w-]{1,40} ?= ?[\"'“”][^\[\]\n]{0,200}\]",
+        # [original_title] of ValvePress, [#item_title] of Feedzy, %%title%% of Aiomatic; formats of Python, JavaScript
+        "variable": rf"\[#?[a-z][a-z0-9]*(?:_[a-z0-9]+)+\]|\[#[a-z]\w*\]|(?-i:\[(?:{_NAMES})\]|%(?:{_NAMES})%)"
+        rf"|%%\w{{2,40}}%%|\{{(?:{_NAMES}|lead|source|url|topic|text|language|[a-z]+(?:_[a-z0-9]+)+)\}}|\$\{{\w{{1,40}}\}}",
+        "template": r"\{\{[^{}\n]{0,200}\}\}|\{\{ ?[\w.]+|\{%[^%\n]{0,200}%\}|<%[^%\n]{0,200}%>|<<<\s?dotprompt"
+        r"|\{[^{}|\n]{1,40}(?:\|[^{}|\n]{1,40})+\}|\A---\n(?:model|temperature|input|metadata) ?:",
+        "placeholder": r"\[(?:insert|your|enter) [^\[\]\n]{1,60}\]",
+        "token": r"<\|[\w ]{1,40}\|?>|</?think(?:ing)?>",
+        "prompt": r"</title>\s{0,5}<(?:article|lead)>|</?lead>",  # the fences round the article in our own prompts
+    }.items()
+)
+
+# ---- speech
+
+_SENTENCE_END = re.compile(r"[\n.!?:\])>][ *#>]{0,8}(?<![.!?:\])])")
+_MATERIAL = r"(?:titles?|headlines?|requests?|prompts?|articles?|content|text|links?|urls?|task)"
+_CANNOT = (
+    r"i ?(?:can(?:not| not|['’]?t)|could(?: not|n['’]t)|won['’]t|(?:am|['’]m) (?:unable|not able|not allowed)|do(?: not|n['’]t)"
+    r" (?:have|see)|did(?: not|n['’]t) (?:receive|see)|need (?:the|more|to see)|was(?: not|n['’]t) able)"
+)
+_AS_AI = (
+    r"as an? (?:(?:ai|artificial|large|language|digital|virtual)[ -]?){1,3}(?:model|assistant|chatbot|intelligence)?"
+)
+_SORRY = r"(?:(?:i['’]m|i am) (?:\w+ )?(?:sorry|afraid)|sorry|(?:my )?apologies|i apologi[sz]e|unfortunately)\b"
+# "I'm sorry but I can't see the article" is a refusal, "I can't accept the article, says May" a title
+_UNATTRIBUTED = r"(?!.{0,200}[,’'”\"](?: \w+){0,3} (?:say|said|tell|told|admit|insist|claim|warn|ask|wr[io]te)s?\b)"
+_PROMPT = (
+    rf"(?:please )?(?:re-?write|rephrase|paraphrase|reword|summari[sz]e|translate|shorten|improve) (?:this|these|my"
+    rf"|(?:the )?following|the(?: given| above| below| original)?) (?:\w+ ){{0,2}}?{_MATERIAL}\b(?:(?:,? (?:in|to|for|so"
+    r"|as|using|with|below|and|into|from) [^\n:]{0,80})?:|[^\n:]{0,40}? (?:in other words|as is|(?:in|to) \d+ words))",
+    r"(?:suggest|generate|write|create|give me) (?:[\w-]+ ){0,4}?(?:titles?|headlines?) (?:for|about) [^\n:]{0,80}:",
+    r"you are (?:an?|the) [^.\n]{0,80}?(?:journalist|editor|writer|headline|assistant|expert)[^.\n]{0,60}[.,] (?:you|your"
+    r"|please|re-?write|write|act)\b",
+    r"act as an? [^.\n]{0,60}?(?:journalist|editor|writer)\b|your task is to (?:re-?write|write|generate|create)\b",
+    r"\A(?:user|system) ?: |\A#{1,4} ?(?:instructions?|system|user)\b",
+)
+_REFUSAL = (  # phrases by which watchdogs find sites that machines fill, and their kin
+    rf"{_SORRY}[ ,.;:!—–-]{{0,4}}(?:but |however,? |that )?(?:{_AS_AI},? )?(?:{_CANNOT}|there (?:is|was) no\b|no {_MATERIAL}"
+    rf"|(?:the|your|this) {_MATERIAL}\b|it (?:looks|seems|appears)){_UNATTRIBUTED}",
+    rf"{_AS_AI},? (?:{_CANNOT}|i (?:do not|don['’]t|must|am)\b|i['’]m\b)",
+    rf"{_CANNOT}(?: to)? (?:\w+ ){{0,2}}?(?:assist|comply|complete|fulfil+|process|help(?: you)?)(?: with)?(?: (?:this|that"
+    rf"|your|it|such) ?(?:{_MATERIAL}|[.,;!]|\Z)|[.!]?\Z){_UNATTRIBUTED}",
+    rf"{_CANNOT}(?: to)? (?:\w+ ){{0,2}}?(?:re-?write|re-?phrase|generate|create|provide|write|produce|access|open|browse"
+    rf"|view|see|read|summari[sz]e|suggest|find|any|an?|the|enough)\b[^.\n]{{0,50}}\b(?:{_MATERIAL}|information|context)"
+    rf"\b{_UNATTRIBUTED}",
+    rf"{_CANNOT} (?:\w+ |real-time )?access to\b{_UNATTRIBUTED}",
+    r"i(?:['’]m| am) (?:just |only )?an? (?:ai (?:language model|assistant|model)|(?:large )?language model)",
+    rf"(?:(?:sure|of course|certainly)[,!.]? )?(?:please|could you|can you|kindly) (?:please )?(?:provide|share|paste|send|supply|give me)\b[^\n]{{0,50}}\b(?:{_MATERIAL}"
+    r"|details|information|context)\b",
+    r"it (?:looks|seems|appears) (?:like |that |as (?:if|though) )?(?:you(?:['’]ve)? (?:have(?:n['’]t| not)|did(?:n['’]t| not)"
+    rf"|forgot|only)|(?:the|your) (?:\w+ )?(?:{_MATERIAL}|message) (?:is|was|has|did|got|you)|there(?: is|['’]s) no {_MATERIAL})",
+    rf"(?:there (?:is|was) )?no (?:\w+ )?{_MATERIAL} (?:was |were |is )?(?:provided|given|included|to re-?write)",
+    r"my (?:\w+ )?(?:\w+ )?cut-?off (?:date|is|of|in)\b|my training data",
+    r"es tut mir leid, (?:aber )?(?:ich|als)|als (?:ki|künstliche)\b[^,\n]{0,40} kann ich|ich kann diese[nr]? (?:titel|text"
+    r"|anfrage|überschrift|artikel)[^\n]{0,40}\bnicht|bitte (?:geben|teilen|senden) sie",
+    r"(?:je suis )?désolée?, (?:mais )?je ne|je ne peux pas (?:ré|vous|t['’]?aider|cré|gén|acc)|en tant qu['’]?(?:ia\b"
+    r"|intelligence artificielle|(?:e )?modèle de langage|assistant)|veuillez (?:fournir|me )",
+    r"lo siento, (?:pero )?(?:no puedo|como)|no puedo (?:reescribir|ayudarte|ayudar con|completar est|generar|acceder)|como"
+    r" (?:un )?(?:modelo de (?:lenguaje|linguagem)|ia,)|por favor,? (?:proporcion|comp[aá]rt)",
+    r"(?:desculpe|sinto muito|lamento), (?:mas )?(?:eu )?não|mi dispiace, (?:ma )?non posso|come modello linguistico",
+    r"(?:извините|простите|к сожалению), (?:но )?(?:я|как)\b|я не могу (?:перепис|выполн|помочь с|созда|предостав)|как"
+    r" (?:языковая модель|ии\b|искусственный интеллект)|пожалуйста, (?:предостав|пришлите|укажите)",
+    r"(?:很|非常)?(?:抱歉|对不起|對不起)[，,。！ ]{0,2}(?:但是?)?(?:我|作为|作為|无法)|作为(?:一个|一款)?(?:ai|人工智能|大?语言模型)"
+    r"|我(?:无法|無法|不能)(?:提供|改写|協助|协助|满足|完成|访问|回答)|请(?:您)?提供",
+    r"申し訳(?:ありません|ございません)(?:が|。|、)|(?:ai|大規模)(?:言語)?モデルとして|すみませんが|죄송(?:합니다|하지만)|ai 언어 모델",
+)
+_TALK = (
+    r"(?:sure|certainly|of course|absolutely)[!,.] (?:here|i(?:['’](?:d|ll|ve)| can| will| would)\b)|let me know if you|feel free to (?:ask|adjust|modify)"
+    r"|i hope this helps|why this (?:title |headline )?works|here(?:['’]s| is| are) (?!why|how|what)(?:\w+ ){1,3}(?:title|headline)s?\b"
+)
+_SPEECH = re.compile(
+    rf"(?P<prompt>{'|'.join(_PROMPT)})|(?P<refusal>{'|'.join(_REFUSAL)})|(?P<talk>{_TALK})", re.IGNORECASE
+)

@@ -1,0 +1,642 @@
+"""Models: what can be asked, what it costs, and `complete`, the only door to LiteLLM.
+
+A model is a LiteLLM id ("openai/gpt-4o-mini", "ollama_chat/llama3.2", "baseline/lead-compress") or a `Model`,
+which adds where it is served, which environment variable holds its key, and what it costs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import ipaddress
+import json
+import os
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import KW_ONLY, dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+from retitlekit.baselines import BASELINES, write_title
+from retitlekit.errors import CallError, ModelError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Messages = Sequence[Mapping[str, str]]
+
+# OpenAI-compatible servers as they come out of the box: name, LiteLLM prefix, address.
+LOCAL_SERVERS = (
+    ("Ollama", "ollama_chat/", "http://127.0.0.1:11434"),
+    ("LM Studio", "lm_studio/", "http://127.0.0.1:1234/v1"),
+    ("vLLM", "hosted_vllm/", "http://127.0.0.1:8000/v1"),
+    ("llama.cpp", "openai/", "http://127.0.0.1:8080/v1"),
+    ("LiteLLM proxy", "litellm_proxy/", "http://127.0.0.1:4000/v1"),
+    ("Jan", "openai/", "http://127.0.0.1:1337/v1"),
+)
+# Providers that are listed with the key they lack; every other provider appears once its key is in the environment.
+PROVIDERS = ("openai", "anthropic", "gemini", "mistral", "groq", "deepseek", "openrouter", "together_ai", "xai")
+_OPENAI_BASE = "https://api.openai.com/v1"
+_PROBE_S = 3.0
+# The same request may be answered a moment later; everything else would fail again.
+_RETRYABLE = {
+    "APIConnectionError",
+    "APIResponseValidationError",
+    "BadGatewayError",
+    "InternalServerError",
+    "RateLimitError",
+    "ServiceUnavailableError",
+    "Timeout",
+}
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model with what LiteLLM's id alone does not say.
+
+    Parameters
+    ----------
+    id : str
+        LiteLLM id with its provider, e.g. ``"openai/gpt-4o-mini"`` or ``"hosted_vllm/qwen3"``.
+    name : str, optional
+        Name in the frame's `model` column; the id unless given. Needed when one id is served at two places.
+    api_base : str, optional
+        Address of the server, up to and including ``/v1`` for OpenAI-compatible ones.
+    api_key_env : str, optional
+        Environment variable that holds the key. The key itself is never kept.
+    rpm, tpm : int, optional
+        Requests and tokens a minute that the provider allows.
+    params : mapping, optional
+        Parameters sent with every call to this model; they win over those of a prompt file.
+    input_cost_per_token, output_cost_per_token : float, optional
+        US dollars, for models that LiteLLM's price map does not know.
+
+    Examples
+    --------
+    >>> rk.Model("openai/llama-3.2", api_base="http://127.0.0.1:8080/v1", name="llama").name
+    'llama'
+    """
+
+    id: str
+    _: KW_ONLY
+    name: str = ""
+    api_base: str | None = None
+    api_key_env: str | None = None
+    rpm: int | None = None
+    tpm: int | None = None
+    params: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    input_cost_per_token: float | None = None
+    output_cost_per_token: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.id or self.id != self.id.strip():
+            raise ModelError(f"Model id {self.id!r}: give a LiteLLM id such as 'openai/gpt-4o-mini'")
+        if self.api_base is not None and urlsplit(self.api_base).scheme not in ("http", "https"):
+            raise ModelError(f"Model {self.id!r}: api_base {self.api_base!r} must start with http:// or https://")
+        if urlsplit(self.api_base or "").username:
+            raise ModelError(f"Model {self.id!r}: api_base holds a user or key; name a variable in api_key_env=")
+        if self.api_key_env is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.api_key_env):
+            raise ModelError(f"Model {self.id!r}: api_key_env is the name of an environment variable, not a key")
+        for cap in ("rpm", "tpm"):
+            value = getattr(self, cap)
+            if value is not None and value <= 0:
+                raise ModelError(f"Model {self.id!r}: {cap} must be positive, not {value!r}")
+        if "api_key" in self.params:
+            raise ModelError(f"Model {self.id!r}: params holds an api_key; name its variable in api_key_env=")
+        object.__setattr__(self, "name", self.name or self.id)
+        object.__setattr__(self, "params", dict(self.params))
+
+    @property
+    def embedded(self) -> bool:
+        """Whether it is one of the baselines that live in this package and need no network."""
+        return self.id.startswith("baseline/")
+
+    @property
+    def endpoint(self) -> str:
+        """How it is reached, as the JSON of the frame's `endpoint` column; holds no key."""
+        kept = {key: value for key, value in dataclasses.asdict(self).items() if key not in ("name", "params")}
+        return json.dumps({key: value for key, value in kept.items() if value is not None}, sort_keys=True)
+
+
+def from_endpoint(endpoint: str, name: str) -> Model:
+    """The `Model` that wrote an `endpoint` JSON."""
+    return Model(**json.loads(endpoint), name=name)
+
+
+class Reply(NamedTuple):
+    """What one call brought. Tokens and cost are None when unknown, never 0 for that."""
+
+    completion: str
+    finish_reason: str | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_usd: float | None
+    effective_temperature: float | None
+
+
+async def complete(
+    model: Model,
+    messages: Messages,
+    *,
+    temperature: float | None = None,
+    params: Mapping[str, Any] | None = None,
+    repeat: int = 1,
+    timeout: float = 60,
+) -> Reply:
+    """Send one request, once; no retries of its own.
+
+    Parameters
+    ----------
+    model : Model
+    messages : sequence of mappings with ``role`` and ``content``
+    temperature : float, optional
+        None leaves the provider's default.
+    params : mapping, optional
+        Further call parameters in LiteLLM's (OpenAI's) spelling.
+    repeat : int
+        Which repeat this is: draws of the embedded baselines differ by it. Providers never see it.
+    timeout : float
+        Seconds for the whole call.
+
+    Returns
+    -------
+    Reply
+
+    Raises
+    ------
+    CallError
+        Whatever went wrong, with the provider's exception class, and whether to try again.
+    """
+    params = dict(params or {})
+    if model.embedded:
+        seed = int(params.get("seed") or 0) * 1_000_003 + repeat
+        title = write_title(model.id, messages, temperature=temperature, seed=seed)
+        return Reply(title, "stop", None, None, 0.0, temperature)
+    litellm = _litellm()
+    if temperature is not None:
+        params["temperature"] = temperature
+    try:
+        async with asyncio.timeout(timeout):
+            response = await litellm.acompletion(
+                model=model.id,
+                messages=[dict(message) for message in messages],
+                api_base=model.api_base,
+                api_key=_key(model),
+                timeout=timeout,
+                max_retries=0,  # the SDK's and LiteLLM's own retries multiply: the sweep retries
+                **params,
+            )
+    except TimeoutError as problem:
+        raise CallError(f"{model.name}: no answer in {timeout:g} s", error_type="Timeout", retryable=True) from problem
+    except Exception as problem:  # noqa: BLE001 - a provider's code may raise anything; each trial must end as a row
+        raise _call_error(model, problem) from None  # the chain could carry the key
+    return _reply(model, response, temperature)
+
+
+def _reply(model: Model, response: Any, temperature: float | None) -> Reply:
+    choice = response.choices[0]
+    refusal = (getattr(choice.message, "provider_specific_fields", None) or {}).get("refusal")
+    usage = getattr(response, "usage", None)
+    tokens_in = getattr(usage, "prompt_tokens", None) or None
+    tokens_out = (getattr(usage, "completion_tokens", None) or 0) if tokens_in else None
+    price = prices(model)
+    cost = None
+    if model.input_cost_per_token is None:
+        cost = (getattr(response, "_hidden_params", None) or {}).get("response_cost")
+    if cost is None and price and tokens_in is not None and tokens_out is not None:
+        cost = tokens_in * price[0] + tokens_out * price[1]
+    return Reply(
+        completion=choice.message.content or refusal or "",
+        finish_reason="refusal" if refusal and not choice.message.content else choice.finish_reason,
+        input_tokens=tokens_in,
+        output_tokens=tokens_out,
+        cost_usd=cost,
+        effective_temperature=temperature,
+    )
+
+
+def _call_error(model: Model, problem: Exception) -> CallError:
+    name, text = type(problem).__name__, str(problem)
+    if name == "InternalServerError" and "Connection error" in text:
+        name = "APIConnectionError"  # LiteLLM gives a reset or refused connection the class of a 500
+    body = getattr(problem, "body", None)
+    out_of_credit = isinstance(body, dict) and body.get("code") == "insufficient_quota"
+    return CallError(
+        redact(text.removeprefix(f"litellm.{type(problem).__name__}: "), model),
+        error_type=name,
+        retryable=name in _RETRYABLE and not out_of_credit,
+        retry_after=_retry_after(problem),
+    )
+
+
+def _retry_after(problem: Exception) -> float | None:
+    """Seconds that the provider asks us to wait (RFC 9110 Retry-After in seconds, or OpenAI's retry-after-ms)."""
+    response = getattr(problem, "response", None)
+    headers = getattr(problem, "litellm_response_headers", None) or getattr(response, "headers", None) or {}
+    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        value = str(headers.get(name) or "")
+        if re.fullmatch(r"\d+(\.\d+)?", value):
+            return float(value) * unit
+    return None
+
+
+def redact(text: str, model: Model | None = None) -> str:
+    """Text without anything that is, or looks like, a key."""
+    secrets = {value for name, value in os.environ.items() if re.search(r"KEY|TOKEN|SECRET|PASSWORD", name)}
+    if model is not None and model.api_key_env:
+        secrets.add(os.environ.get(model.api_key_env, ""))
+    for secret in sorted(secrets, key=len, reverse=True):
+        if len(secret) >= 8:
+            text = text.replace(secret, "[key removed]")
+    return re.sub(r"\b(sk|pk|gsk|xai|hf|key)[-_][\w*-]{6,}|(?<=Bearer )\S+|\bAIza[\w-]{20,}", "[key removed]", text)
+
+
+# ---- before a sweep
+
+
+def as_models(models: object) -> list[Model]:
+    """Ids, `Model` objects, or a mapping of them, as `Model` objects with distinct names."""
+    if isinstance(models, str | Model):
+        models = [models]
+    if isinstance(models, Mapping):
+        models = models.values()
+    if not isinstance(models, Iterable):
+        raise ModelError(f"models= takes LiteLLM ids or rk.Model objects, not {type(models).__name__}")
+    found: list[Model] = []
+    for model in models:
+        if not isinstance(model, str | Model):
+            raise ModelError(f"models= takes LiteLLM ids or rk.Model objects, not {type(model).__name__}")
+        found.append(Model(model) if isinstance(model, str) else model)
+    if not found:
+        raise ModelError("models= is empty; 'baseline/lead-compress' needs no key")
+    twice = {model.name for model in found if sum(other.name == model.name for other in found) > 1}
+    if twice:
+        raise ModelError(f"two models are called {sorted(twice)[0]!r}: give one of them another name= in rk.Model(…)")
+    return found
+
+
+def check_id(model: Model) -> None:
+    """Raise a `ModelError` when LiteLLM would not know whom to ask; needs no key and no network."""
+    if model.embedded:
+        if model.id not in BASELINES:
+            raise ModelError(f"there is no {model.id!r}; the embedded models are {', '.join(BASELINES)}")
+        return
+    _provider(model)
+
+
+def check_ready(models: Iterable[Model]) -> None:
+    """Raise one `ModelError` for all models that could not answer now: no key, no server, not served there.
+
+    Nothing is spent: a server is asked for its list of models only.
+    """
+    models = [model for model in models if not model.embedded]
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        problems = [problem for problem in pool.map(_why_not, models) if problem]
+    if problems:
+        raise ModelError("\n".join(problems))
+
+
+def _why_not(model: Model) -> str | None:
+    provider, base = _provider(model)
+    if model.api_key_env and not os.environ.get(model.api_key_env):
+        return f"{model.name}: the environment variable {model.api_key_env} (api_key_env) is not set"
+    if _key(model) is None:
+        missing = _litellm().validate_environment(model.id, api_base=base)["missing_keys"]
+        if missing:
+            return f"{model.name}: set {' or '.join(missing)} in the environment, or name another in api_key_env="
+    if base is None:
+        return None  # only LiteLLM knows this provider's address
+    try:
+        served = _served(base, key=_key(model))
+    except urllib.error.HTTPError as problem:
+        if problem.code in (401, 403):
+            return f"{model.name}: {base} refuses the key ({problem.code}); check {model.api_key_env or 'api_key_env='}"
+        return None  # it answers, and keeps no list of models
+    except ValueError:
+        return None
+    except OSError as problem:
+        reason = getattr(problem, "reason", problem)
+        return f"{model.name}: nothing answers at {base} ({reason}); start the server or correct api_base="
+    name = model.id.removeprefix(f"{provider}/")
+    if _is_local(base) and served and name not in served and f"{name}:latest" not in served and "*" not in str(served):
+        get = f"; `ollama pull {name}` fetches it" if provider.startswith("ollama") else ""
+        return f"{model.name}: {base} serves {_some(served)}, not {name!r}{_nearest(name, served)}{get}"
+    return None
+
+
+def _provider(model: Model) -> tuple[str, str | None]:
+    """LiteLLM's provider of a model, and the address of its server where that is known."""
+    litellm = _litellm()
+    try:
+        _, provider, _, base = litellm.get_llm_provider(model.id, api_base=model.api_base)
+    except litellm.exceptions.BadRequestError:
+        known = [entry.id for entry in _price_map()]
+        raise ModelError(
+            f"{model.id!r} is no LiteLLM id: write provider/model{_nearest(model.id, known)}. "
+            f"For a server of your own: rk.Model('openai/{model.id.rpartition('/')[2]}', api_base='http://127.0.0.1:8000/v1')"
+        ) from None
+    base = model.api_base or base or (_OPENAI_BASE if provider == "openai" else None)
+    return str(provider), base
+
+
+def _key(model: Model) -> str | None:
+    """The key to send; None lets LiteLLM find it, where its provider has one in the environment."""
+    if model.api_key_env:
+        return os.environ.get(model.api_key_env)
+    if model.api_base and _is_local(model.api_base):
+        own = os.environ.get(f"{_provider(model)[0].upper()}_API_KEY")
+        return own or "no-key-needed"  # the OpenAI SDK insists on some key where a local server wants none
+    return None
+
+
+def _served(base: str, key: str | None = None, timeout: float = _PROBE_S) -> list[str]:
+    """Names of the models that an Ollama or OpenAI-compatible server lists."""
+    path = base.rstrip("/") + ("/models" if re.search(r"/v\d", base) else "/v1/models")
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    request = urllib.request.Request(path, headers=headers)  # noqa: S310 - Model lets only http and https pass
+    with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310
+        listed = json.loads(answer.read(4_000_000))
+    if not isinstance(listed, dict) or not isinstance(listed.get("data"), list):
+        raise ValueError(f"{path} answered something else than a list of models")
+    return [str(entry["id"]) for entry in listed["data"] if isinstance(entry, dict) and "id" in entry]
+
+
+def _is_local(base: str) -> bool:
+    host = urlsplit(base).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return host == "localhost" or host.endswith((".local", ".internal"))
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    from rapidfuzz import process
+
+    matches = [match for match, score, _ in process.extract(name, list(known), limit=3) if score >= 60]
+    return f" (did you mean {' or '.join(map(repr, matches))}?)" if matches else ""
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+# ---- what there is
+
+
+def available_models(api_bases: Iterable[str] = ()) -> pd.DataFrame:
+    """Models that can be used now, and why the others cannot; nothing is spent.
+
+    Looks at the keys in the environment, at the usual ports of local servers on this machine (`LOCAL_SERVERS`), and
+    at LiteLLM's bundled price map. A hosted provider is not asked anything.
+
+    Parameters
+    ----------
+    api_bases : iterable of str
+        Addresses of further OpenAI-compatible servers to ask.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per model: `model` (LiteLLM id), `usable` (boolean), `kind` ("embedded", "local server" or "provider"),
+        `api_base` (give it to `Model`), `input_usd_per_mtok` and `output_usd_per_mtok` (Float64, US dollars for a
+        million tokens, <NA> when unknown), and `note`: what it is, or what is missing.
+
+    Examples
+    --------
+    >>> rk.available_models().query("kind == 'embedded'").model.tolist()
+    ['baseline/prefix', 'baseline/lead-compress', 'baseline/lexrank']
+    """
+    import pandas as pd
+
+    rows = [(name, True, "embedded", None, 0.0, 0.0, note) for name, note in BASELINES.items()]
+    servers = [*LOCAL_SERVERS, *(("OpenAI-compatible server", "openai/", base) for base in api_bases)]
+    with ThreadPoolExecutor(max_workers=len(servers)) as pool:
+        for found in pool.map(_server_rows, servers):
+            rows += found
+    litellm = _litellm()
+    by_provider: dict[str, list[_Priced]] = {}
+    for entry in _price_map():
+        by_provider.setdefault(entry.provider, []).append(entry)
+    for provider in sorted({*PROVIDERS, *by_provider}, key=lambda p: (p not in PROVIDERS, p)):
+        if provider in ("ollama", "ollama_chat", "lm_studio", "hosted_vllm", "baseline"):
+            continue  # asked at their ports
+        needs = litellm.validate_environment(f"{provider}/any")
+        if needs["missing_keys"]:
+            if provider in PROVIDERS:
+                note = f"set {' or '.join(needs['missing_keys'])} in the environment"
+                rows.append((f"{provider}/…", False, "provider", None, None, None, note))
+        elif needs["keys_in_environment"] and provider in _keyed_providers():
+            rows += [
+                (
+                    entry.id,
+                    True,
+                    "provider",
+                    None,
+                    entry.input * 1e6,
+                    entry.output * 1e6,
+                    "its key is in the environment",
+                )
+                for entry in by_provider.get(provider, [])
+            ]
+    columns = ["model", "usable", "kind", "api_base", "input_usd_per_mtok", "output_usd_per_mtok", "note"]
+    money = {"input_usd_per_mtok": "Float64", "output_usd_per_mtok": "Float64"}
+    text = dict.fromkeys(["model", "kind", "api_base", "note"], "string")
+    return pd.DataFrame(rows, columns=columns).astype({**text, "usable": "boolean", **money})
+
+
+def _server_rows(server: tuple[str, str, str]) -> list[tuple[Any, ...]]:
+    name, prefix, base = server
+    try:
+        served = _served(base, timeout=0.5)
+    except urllib.error.HTTPError as problem:
+        note = f"{name} answers at {base} with {problem.code}: it may want a key (rk.Model(…, api_key_env=…))"
+        return [(f"{prefix}…", False, "local server", base, None, None, note)] if problem.code in (401, 403) else []
+    except (OSError, ValueError):
+        if name != "Ollama":
+            return []
+        return [(f"{prefix}…", False, "local server", base, None, None, f"no Ollama runs at {base}: `ollama serve`")]
+    return [(prefix + each, True, "local server", base, None, None, f"{name} at {base}") for each in served]
+
+
+class _Priced(NamedTuple):
+    id: str
+    provider: str
+    input: float
+    output: float
+
+
+def _price_map() -> list[_Priced]:
+    """Chat models of LiteLLM's bundled map, with US dollars per token."""
+    return [
+        _Priced(
+            name if name.startswith(f"{provider}/") else f"{provider}/{name}",
+            provider,
+            float(entry.get("input_cost_per_token") or 0),
+            float(entry.get("output_cost_per_token") or 0),
+        )
+        for name, entry in _litellm().model_cost.items()
+        if entry.get("mode") == "chat" and (provider := str(entry.get("litellm_provider")))
+    ]
+
+
+def _keyed_providers() -> set[str]:
+    """Providers whose key stands in the environment under LiteLLM's usual name."""
+    return {
+        name.removesuffix("_API_KEY").lower()
+        for name, value in os.environ.items()
+        if name.endswith("_API_KEY") and value
+    }
+
+
+def load_models(path: str | os.PathLike[str]) -> dict[str, Model]:
+    """Read the `model_list` of a LiteLLM ``config.yaml``.
+
+    Parameters
+    ----------
+    path : path-like
+        A file as the LiteLLM proxy reads it. Keys must be written as ``os.environ/NAME``; a key in plain text is
+        refused, because it would travel with the models. Parameters beside the address, key and caps (temperature,
+        max_tokens …) become `Model.params`.
+
+    Returns
+    -------
+    dict of str to Model
+        By `model_name`, in the file's order; ready for ``plan(models=…)``.
+
+    Raises
+    ------
+    ModelError
+        Every problem of the file, with the entry it stands in.
+
+    Examples
+    --------
+    >>> config = tmp / "config.yaml"
+    >>> _ = config.write_text("model_list: [{model_name: small, litellm_params: {model: openai/gpt-4o-mini}}]")
+    >>> rk.load_models(config)["small"].id
+    'openai/gpt-4o-mini'
+    """
+    import yaml
+
+    try:
+        with open(path, encoding="utf-8") as file:  # noqa: PTH123 - any path-like
+            config = yaml.safe_load(file)
+    except OSError as problem:
+        raise ModelError(f"cannot read {path}: {problem.strerror}") from problem
+    except (yaml.YAMLError, UnicodeDecodeError) as problem:
+        raise ModelError(f"{path} is not YAML: {problem}") from problem
+    entries = config.get("model_list") if isinstance(config, dict) else None
+    if not isinstance(entries, list) or not entries:
+        raise ModelError(f"{path} has no `model_list:` with entries; see LiteLLM's proxy configuration")
+    models: dict[str, Model] = {}
+    problems = []
+    for index, entry in enumerate(entries):
+        place = f"{path}: model_list[{index}]"
+        try:
+            model = _from_config(entry)
+        except ModelError as problem:
+            problems.append(f"{place}: {problem}")
+            continue
+        if model.name in models:
+            problems.append(f"{place}: model_name {model.name!r} stands there twice; one sweep needs distinct names")
+        models[model.name] = model
+    if problems:
+        raise ModelError("\n".join(problems))
+    return models
+
+
+def _from_config(entry: object) -> Model:
+    params = entry.get("litellm_params") if isinstance(entry, dict) else None
+    if not isinstance(entry, dict) or not isinstance(params, dict) or not isinstance(params.get("model"), str):
+        raise ModelError("expected model_name: … and litellm_params: {model: …}")
+    params = dict(params)
+    info = entry.get("model_info") or {}
+    key, base = params.pop("api_key", None), params.pop("api_base", None)
+    if key is not None and not str(key).startswith("os.environ/"):
+        raise ModelError("litellm_params.api_key holds a key itself; write os.environ/NAME_OF_THE_VARIABLE")
+    if base is not None and str(base).startswith("os.environ/"):
+        variable = str(base).removeprefix("os.environ/")
+        base = os.environ.get(variable)
+        if not base:
+            raise ModelError(f"litellm_params.api_base: the environment variable {variable} is not set")
+    return Model(
+        str(params.pop("model")),
+        name=str(entry.get("model_name") or ""),
+        api_base=base,
+        api_key_env=str(key).removeprefix("os.environ/") if key is not None else None,
+        rpm=params.pop("rpm", None),
+        tpm=params.pop("tpm", None),
+        input_cost_per_token=params.pop("input_cost_per_token", info.get("input_cost_per_token")),
+        output_cost_per_token=params.pop("output_cost_per_token", info.get("output_cost_per_token")),
+        params=params,
+    )
+
+
+# ---- prices and tokens
+
+
+def prices(model: Model) -> tuple[float, float] | None:
+    """US dollars per input and per output token; None when unknown."""
+    if model.embedded:
+        return 0.0, 0.0
+    if model.input_cost_per_token is not None and model.output_cost_per_token is not None:
+        return model.input_cost_per_token, model.output_cost_per_token
+    info = _info(model)
+    return (info["input_cost_per_token"], info["output_cost_per_token"]) if info else None
+
+
+def longest_reply(model: Model, params: Mapping[str, Any]) -> int | None:
+    """Most tokens that a reply can have: the caller's limit, or the model's own; None when unknown."""
+    limit = params.get("max_completion_tokens") or params.get("max_tokens")
+    return int(limit) if limit else (_info(model) or {}).get("max_output_tokens")
+
+
+def count_tokens(model: Model, messages: Messages) -> int:
+    """Tokens of a request, by the model's tokenizer where LiteLLM bundles it, else by OpenAI's."""
+    return int(_litellm().token_counter(model=model.id, messages=[dict(message) for message in messages]))
+
+
+def _info(model: Model) -> dict[str, Any] | None:
+    litellm = _litellm()
+    try:
+        return dict(litellm.get_model_info(model.id))
+    except Exception as problem:  # LiteLLM raises a bare Exception of its own for a model that its map lacks
+        if "isn't mapped" not in str(problem):
+            raise ModelError(f"{model.name}: LiteLLM cannot tell its price: {problem}") from problem
+        return None
+
+
+# ---- LiteLLM
+
+
+def _litellm() -> Any:
+    """LiteLLM, imported at its first use (2 s), with its bundled prices and with the baselines registered."""
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else the import fetches prices
+    import litellm
+
+    if not any(entry["provider"] == "baseline" for entry in litellm.custom_provider_map):
+        litellm.suppress_debug_info = True  # else it prints help links on every error
+        litellm.custom_provider_map.append({"provider": "baseline", "custom_handler": _baseline_handler(litellm)})
+        litellm.utils.custom_llm_setup()
+    return litellm
+
+
+def _baseline_handler(litellm: Any) -> Any:
+    class Baseline(litellm.CustomLLM):  # type: ignore[misc]
+        """`litellm.completion("baseline/…")` answers as `complete` does, for code that calls LiteLLM itself."""
+
+        def completion(
+            self, *, model: str, messages: Messages, model_response: Any, optional_params: Any, **_: Any
+        ) -> Any:
+            asked = dict(optional_params)
+            model_response.choices[0].message.content = write_title(
+                f"baseline/{model}", messages, temperature=asked.get("temperature"), seed=int(asked.get("seed") or 0)
+            )
+            return model_response
+
+        async def acompletion(self, **call: Any) -> Any:
+            return self.completion(**call)
+
+    return Baseline()

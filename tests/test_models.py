@@ -1,0 +1,276 @@
+"""Models: ids, keys, servers, prices, and the one door to LiteLLM, over real HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from pathlib import Path
+
+import pytest
+from retitlekit.baselines import BASELINES
+
+import retitlekit as rk
+from retitlekit import models
+
+from .loopback import Fault, Loopback
+
+ASK = [{"role": "user", "content": "Rewrite <title>Council votes</title>"}]
+
+
+def ask(model: rk.Model, **options: object) -> models.Reply:
+    return asyncio.run(models.complete(model, ASK, **options))
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"id": " "}, "give a LiteLLM id"),
+        ({"id": "openai/x", "api_base": "127.0.0.1:8000"}, "must start with http"),
+        ({"id": "openai/x", "api_base": "http://user:sk-1@host/v1"}, "holds a user or key"),
+        ({"id": "openai/x", "api_key_env": "sk-123 456"}, "name of an environment variable"),
+        ({"id": "openai/x", "rpm": 0}, "rpm must be positive"),
+        ({"id": "openai/x", "params": {"api_key": "sk-1"}}, "api_key_env="),
+    ],
+)
+def test_a_model_that_makes_no_sense(given: dict, says: str) -> None:
+    """Each field of a Model is checked where it is written, and a key has no place in it."""
+    with pytest.raises(rk.ModelError, match=says):
+        rk.Model(**given)
+
+
+def test_a_model_survives_the_frame() -> None:
+    """The endpoint JSON gives the same model back, under its name."""
+    model = rk.Model("openai/x", name="mine", api_base="http://127.0.0.1:1/v1", api_key_env="X", rpm=5)
+
+    assert model == models.from_endpoint(model.endpoint, "mine")
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ([], "empty"),
+        ([3], "not int"),
+        (["baseline/prefix", "baseline/prefix"], "two models are called 'baseline/prefix'"),
+        (42, "not int"),
+    ],
+)
+def test_models_that_cannot_be_swept(given: object, says: str) -> None:
+    """Wrong kinds, none at all, and two of one name are refused."""
+    with pytest.raises(rk.ModelError, match=says):
+        models.as_models(given)
+
+
+@pytest.mark.parametrize(
+    ("id", "says"),
+    [
+        ("baseline/nothing", "baseline/lead-compress"),
+        ("gpt4-mini", "did you mean"),
+        ("nonsense-of-mine", "api_base='http"),
+    ],
+)
+def test_an_unknown_id_is_found_without_a_call(id: str, says: str) -> None:  # noqa: A002
+    """An id that LiteLLM cannot place is refused with the nearest ones, or with how to name a server."""
+    with pytest.raises(rk.ModelError, match=says):
+        models.check_id(rk.Model(id))
+
+
+def test_a_missing_key_is_found_before_the_sweep() -> None:
+    """The message names the variable to set."""
+    with pytest.raises(rk.ModelError, match="OPENAI_API_KEY") as caught:
+        models.check_ready([rk.Model("openai/gpt-4o-mini"), rk.Model("anthropic/claude-x", api_key_env="MY_KEY")])
+    assert "MY_KEY" in str(caught.value)
+
+
+def test_a_server_that_is_not_there() -> None:
+    """Nothing listening at api_base is said before anything is sent."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        base = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
+
+    with pytest.raises(rk.ModelError, match=f"nothing answers at {base}"):
+        models.check_ready([rk.Model("openai/model-a", api_base=base)])
+
+
+def test_a_model_that_the_server_does_not_serve() -> None:
+    """A local server's own list tells a wrong name, with the nearest right one."""
+    with Loopback() as server, pytest.raises(rk.ModelError, match="did you mean 'model-a'"):
+        models.check_ready([rk.Model("openai/model-aa", api_base=server.base)])
+
+
+def test_a_key_that_the_server_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong key is found by asking for the list of models, and is not shown."""
+    monkeypatch.setenv("MY_KEY", "wrong-key-123456")
+    with Loopback(key="right") as server, pytest.raises(rk.ModelError, match="refuses the key") as caught:
+        models.check_ready([rk.Model("openai/model-a", api_base=server.base, api_key_env="MY_KEY")])
+    assert "wrong-key" not in str(caught.value)
+
+
+def test_an_answer() -> None:
+    """The request holds what was asked for and nothing else; the reply comes back verbatim, with its tokens."""
+    with Loopback(lambda body, nth: " “A title” \n") as server:
+        model = rk.Model("openai/model-a", api_base=server.base, input_cost_per_token=1e-3, output_cost_per_token=1e-2)
+        reply = ask(model, temperature=0.3, params={"max_tokens": 40})
+
+    assert [{"messages": ASK, "model": "model-a", "temperature": 0.3, "max_tokens": 40}] == server.bodies
+    assert models.Reply(" “A title” \n", "stop", 50, 9, pytest.approx(0.14), 0.3) == reply
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ({"content": ""}, ("", "stop", 50)),
+        ({"content": None, "refusal": "I cannot."}, ("I cannot.", "refusal", 50)),
+        ({"content": "A", "finish_reason": "length"}, ("A", "length", 50)),
+        ({"content": "A", "usage": None}, ("A", "stop", None)),
+    ],
+)
+def test_odd_answers(answer: dict, expected: tuple) -> None:
+    """Empty, refused, cut and unmetered answers are told apart; unknown tokens and cost are None, not 0."""
+    with Loopback(lambda body, nth: answer) as server:
+        reply = ask(rk.Model("openai/model-a", api_base=server.base))
+
+    assert expected == (reply.completion, reply.finish_reason, reply.input_tokens)
+    assert reply.cost_usd is None
+
+
+@pytest.mark.parametrize(
+    ("fault", "error_type", "retryable"),
+    [
+        (Fault(429, "slow down", headers={"retry-after": "3"}), "RateLimitError", True),
+        (Fault(429, "You exceeded your quota", "insufficient_quota"), "RateLimitError", False),
+        (Fault(500), "InternalServerError", True),
+        (Fault(503), "ServiceUnavailableError", True),
+        (Fault(400, "temperature must be 1"), "BadRequestError", False),
+        (Fault(401, "no"), "AuthenticationError", False),
+        (Fault(404, "no such model"), "NotFoundError", False),
+        (Fault(how="reset"), "APIConnectionError", True),
+        (Fault(how="malformed"), "InternalServerError", True),
+        (Fault(how="hang"), "Timeout", True),
+    ],
+)
+def test_faults(fault: Fault, error_type: str, retryable: bool) -> None:
+    """Each fault is one request, one CallError of the provider's class, and says whether another try can help."""
+    with Loopback(lambda body, nth: fault) as server, pytest.raises(rk.CallError) as caught:
+        ask(rk.Model("openai/model-a", api_base=server.base), timeout=0.8)
+
+    assert (error_type, retryable) == (caught.value.error_type, caught.value.retryable)
+    assert len(server.bodies) == 1
+    assert caught.value.retry_after == (3.0 if "retry-after" in fault.headers else None)
+
+
+def test_no_key_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A provider that repeats the key in its message does not get it into ours."""
+    monkeypatch.setenv("MY_SERVER_KEY", "sk-very-secret-0123456789")
+    with Loopback(key="another") as server, pytest.raises(rk.CallError) as caught:
+        ask(rk.Model("openai/model-a", api_base=server.base, api_key_env="MY_SERVER_KEY"))
+
+    assert "[key removed]" in str(caught.value)
+    assert "very-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["key sk-abc123def456 bad", "Bearer abcdef.123", "AIzaSyA1234567890abcdefghijk"])
+def test_what_looks_like_a_key_is_removed(text: str) -> None:
+    """Keys that are in no variable of ours are known by their look."""
+    assert "[key removed]" in models.redact(text)
+    assert not {"abc123def456", "abcdef", "AIzaSy"} & set(models.redact(text).replace(".", " ").split())
+
+
+def test_the_baselines_answer_through_litellm_too() -> None:
+    """`litellm.completion("baseline/…")` gives what `complete` gives: one door, with or without us."""
+    litellm = models._litellm()
+    for name in BASELINES:
+        direct = ask(rk.Model(name), temperature=0.7, params={"seed": 0}, repeat=5)
+        through = litellm.completion(model=name, messages=ASK, temperature=0.7, seed=5)
+
+        assert direct.completion == through.choices[0].message.content
+
+
+def test_what_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Embedded models, a running server's models and a keyed provider's can be used; the rest say what they lack."""
+    monkeypatch.setenv("GROQ_API_KEY", "not-a-real-key")
+    with Loopback() as server:
+        table = rk.available_models([server.base])
+    usable = table[table.usable]
+
+    assert {*BASELINES, "openai/model-a", "openai/model-b"} <= set(usable.model)
+    assert usable[usable.model.str.startswith("groq/")].input_usd_per_mtok.notna().all()
+    assert "OPENAI_API_KEY" in table[table.model == "openai/…"].note.item()
+    assert [] == server.bodies
+
+
+CONFIG = """
+model_list:
+  - model_name: small
+    litellm_params:
+      model: openai/gpt-4o-mini
+      api_base: http://127.0.0.1:4000/v1
+      api_key: os.environ/PROXY_KEY
+      rpm: 60
+      temperature: 0.2
+      max_tokens: 50
+  - model_name: house
+    litellm_params: {model: hosted_vllm/qwen}
+    model_info: {input_cost_per_token: 0.000001, output_cost_per_token: 0.000002}
+router_settings: {num_retries: 3}
+"""
+
+
+def test_a_litellm_config(tmp_path: Path) -> None:
+    """The model_list of LiteLLM's proxy is read with its addresses, key names, caps, prices and parameters."""
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    found = rk.load_models(tmp_path / "config.yaml")
+    small = rk.Model(
+        "openai/gpt-4o-mini",
+        name="small",
+        api_base="http://127.0.0.1:4000/v1",
+        api_key_env="PROXY_KEY",
+        rpm=60,
+        params={"temperature": 0.2, "max_tokens": 50},
+    )
+
+    assert ["small", "house"] == list(found)
+    assert small == found["small"]
+    assert (1e-6, 2e-6) == models.prices(found["house"])
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("model_list: [", "not YAML"),
+        ("[]", "no `model_list:`"),
+        ("model_list: [{model_name: a}]", r"model_list\[0\]: expected model_name"),
+        ("model_list: [{model_name: a, litellm_params: {model: openai/a, api_key: sk-123}}]", "os.environ/NAME"),
+        ("model_list: [{model_name: a, litellm_params: {model: x/a, api_base: os.environ/NOT_SET}}]", "NOT_SET"),
+        (
+            json.dumps({"model_list": [{"model_name": "a", "litellm_params": {"model": "openai/a"}}] * 2}),
+            r"model_list\[1\]: model_name 'a' stands there twice",
+        ),
+    ],
+)
+def test_a_config_that_is_wrong(tmp_path: Path, text: str, says: str) -> None:
+    """Each problem of a config file is told with its entry."""
+    (tmp_path / "config.yaml").write_text(text)
+
+    with pytest.raises(rk.ModelError, match=says):
+        rk.load_models(tmp_path / "config.yaml")
+
+
+def test_a_config_that_is_not_there(tmp_path: Path) -> None:
+    """A wrong path is a ModelError that names it."""
+    with pytest.raises(rk.ModelError, match="nowhere.yaml"):
+        rk.load_models(tmp_path / "nowhere.yaml")
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        (rk.Model("baseline/prefix"), (0.0, 0.0)),
+        (rk.Model("openai/gpt-4o-mini"), (1.5e-07, 6e-07)),
+        (rk.Model("openai/no-such-model"), None),
+        (rk.Model("openai/gpt-4o-mini", input_cost_per_token=1.0, output_cost_per_token=2.0), (1.0, 2.0)),
+    ],
+)
+def test_prices(model: rk.Model, expected: tuple | None) -> None:
+    """Prices come from the Model, else from LiteLLM's map; an unknown price is None."""
+    assert expected == models.prices(model)
