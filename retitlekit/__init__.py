@@ -27,10 +27,10 @@ _ROOMS = {
     ),
     "frame": ("COLUMNS", "read_frame", "write_frame"),
     "models": ("Model", "available_models", "load_models"),
-    "plan": ("Estimate", "estimate", "plan"),
+    "plans": ("Estimate", "estimate", "plan"),
     "prompts": ("Prompt", "load_prompts", "save_prompt"),
     "scorers": ("score",),
-    "sweep": ("Job", "arun", "run", "start", "sweep"),
+    "sweeps": ("Job", "arun", "run", "start", "sweep"),
     "titles": ("extract_title",),
     "widgets.compare": ("compare",),
 }

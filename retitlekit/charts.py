@@ -378,13 +378,13 @@ def _means(frame: pd.DataFrame, metric: str, keys: Sequence[str]) -> pd.DataFram
     """One row a group of `keys`: estimate, low, high of the metric."""
     check(frame, needs=["article", metric, *keys])
     names = {key: _text(frame[key]) for key in keys}
-    values = pd.DataFrame({**names, "article": frame["article"].to_numpy(object), "value": _numbers(frame, metric)})
+    values = pd.DataFrame({**names, "cluster": frame["article"].to_numpy(object), "value": _numbers(frame, metric)})
     return _resampled(values.dropna(subset=["value"]), keys, share=_is_share(frame, metric))
 
 
 def _resampled(values: pd.DataFrame, keys: Sequence[str], *, share: bool = False) -> pd.DataFrame:
     """Mean over articles of the means within them, with percentile limits from resampled articles."""
-    wide = values.groupby([*keys, "article"])["value"].mean().unstack("article")
+    wide = values.groupby([*keys, "cluster"])["value"].mean().unstack("cluster")
     table = wide.to_numpy(float)
     here = ~np.isnan(table)
     articles, counts = table.shape[1], here.sum(axis=1)
@@ -410,7 +410,7 @@ def _diversity(frame: pd.DataFrame, measure: str) -> pd.DataFrame:
     groups = told.groupby(keys, observed=True, dropna=False)["title"].agg(list)
     groups = groups[groups.map(len) > 1]
     found = groups.map(_distinct if measure == "distinct" else _distance).astype(float).rename("value").reset_index()
-    return found.assign(model=_text(found["model"]), temperature=_text(found["temperature"]))
+    return found.assign(cluster=found["article"], model=_text(found["model"]), temperature=_text(found["temperature"]))
 
 
 def _distinct(titles: Sequence[str]) -> float:
@@ -432,12 +432,14 @@ def _measured(titles: pd.Series[Any], measure: Callable[[str], float | None]) ->
 
 def _numbers(frame: pd.DataFrame, metric: str) -> Floats:
     column = frame[metric].convert_dtypes() if frame[metric].dtype == object else frame[metric]
-    if column.notna().sum() == 0:
-        raise FrameError(f"`{metric}` holds no value in any of {len(frame):,} trials: run() the frame, then score() it")
-    if not pd.api.types.is_numeric_dtype(column):  # booleans are numeric to pandas
+    numeric = pd.api.types.is_numeric_dtype(column)  # booleans are numeric to pandas
+    if not numeric and column.notna().any():
         raise FrameError(f"`{metric}` is no metric: it holds {column.dtype}, not numbers or true and false")
-    values = column.astype("Float64").to_numpy(float, na_value=np.nan)
-    return np.where(np.isfinite(values), values, np.nan)
+    values = column.astype("Float64").to_numpy(float, na_value=np.nan) if numeric else np.full(len(frame), np.nan)
+    values = np.where(np.isfinite(values), values, np.nan)
+    if np.isnan(values).all():
+        raise FrameError(f"`{metric}` holds no value in any of {len(frame):,} trials: run() the frame, then score() it")
+    return values
 
 
 def _text(column: pd.Series[Any]) -> NDArray[np.object_]:

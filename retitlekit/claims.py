@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
 from os.path import commonprefix
+from typing import NamedTuple
 
-from rapidfuzz import fuzz
+from rapidfuzz import fuzz, process
 
 from retitlekit.words import is_ordinary
 
 _KEPT_TEXTS = 1024
+_LETTERS = re.compile(r"[^\W_]+")
 
 # ---------------------------------------------------------------------------------------------------------- numbers
 
@@ -60,7 +62,6 @@ _SPELLED = re.compile(rf"\b(?<!\d[\s-])(?:{_WORD})(?:(?:[\s-]|\sand\s)(?:{_WORD}
 _ROMAN = re.compile(r"\b(?=[IVX]{2}|[VX]\b)X{0,3}(?:IX|IV|V?I{0,3})(?<=[IVX])\b")
 _PLAIN = {"couple": 2, "double": 2, "twice": 2, "duo": 2, "pair": 2, "triple": 3, "trio": 3, "nil": 0, "half": 50}
 _PLAIN |= {"quarter": 25, "decade": 10, "century": 100}
-_WORD_OF = re.compile(r"[^\W\d_]+")
 _YEAR = re.compile(r"\b(?:1[5-9]|20)\d\d\b")
 _BORN = re.compile(r"\b(?:born|birth)\b[^.;]{0,60}?\b((?:1[89]|20)\d\d)\b|\(((?:1[89]|20)\d\d) ?[-–]", re.IGNORECASE)
 _BEFORE_AGE = re.compile(r"\b(?:aged?|at|age of)\s$", re.IGNORECASE)
@@ -158,7 +159,7 @@ class _Figures:
 def _figures(text: str) -> _Figures:
     found = list(_numbers(text))
     values = {value for number in found for value in number.readings}
-    values |= {float(_PLAIN[word]) for word in _WORD_OF.findall(text.casefold()) if word in _PLAIN}
+    values |= {float(_PLAIN[word]) for word in _LETTERS.findall(text.casefold()) if word in _PLAIN}
     values |= {_roman(numeral[0]) for numeral in _ROMAN.finditer(text)}
     if not text.isascii():  # ½, ², 三
         signs = {sign for sign in set(text) if not sign.isascii() and unicodedata.numeric(sign, None) is not None}
@@ -201,15 +202,14 @@ def number_claims(title: str, *texts: str, published_at: str | None = None) -> C
     if not claims:
         return Claims((), ())
     known = [_figures(text) for text in texts]
-    values = frozenset[float]().union(*(figures.values for figures in known))
-    labels = frozenset[str]().union(*(figures.labels for figures in known))
+    labels = {label for figures in known for label in figures.labels}
     shapes = {_shape(label) for label in labels}
     unsupported = []
     for number in claims:
-        if number.label in labels:
-            continue
-        contradicted = number.label and _shape(number.label) in shapes  # H5N1 where the text has H1N1
-        if contradicted or not (number.readings & values or _is_reckoned(number, title, known, published_at)):
+        given = any(number.readings & figures.values for figures in known)
+        if number.label:  # H5N1 contradicts a text that has H1N1 only
+            given = number.label in labels or (given and _shape(number.label) not in shapes)
+        if not given and not _is_reckoned(number, title, known, published_at):
             unsupported.append(number.text)
     return Claims(tuple(number.text for number in claims), tuple(unsupported))
 
@@ -280,8 +280,7 @@ _CALENDAR = frozenset(  # no names are akin to these: Saturday, Saturn
 _SYNONYMS = {name: names.split() for names in re.split(r"[|\n]", _SAME) for name in names.split()}
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(NamedTuple):
     text: str
     word: str  # folded
     first: bool  # opens a sentence, a quotation or what follows a colon
@@ -297,6 +296,8 @@ class _Names:
     capitals: frozenset[str]  # those written with a capital
     initials: frozenset[str]  # of capitalised words in a row
     letters: str  # the whole text without its gaps
+    kin: dict[str, list[str]]  # words written with a capital, by their first four letters
+    language: frozenset[str]  # small words that tell German and English
 
 
 def _plain(text: str) -> str:
@@ -316,10 +317,12 @@ def _fold(token: str) -> str:
 def _tokens(plain: str) -> list[_Token]:
     found = []
     for match in _TOKEN.finditer(plain):
-        text = match[0].removesuffix("'s")
-        first = bool(_OPENS.search(plain[max(0, match.start() - 4) : match.start()]))
-        second = plain[max(0, match.start() - 1) : match.start()] == "-"
-        found.append(_Token(text, _fold(text), first, second, any(letter.isupper() for letter in text[:3])))
+        text, start = match[0].removesuffix("'s"), match.start()
+        before = plain[max(0, start - 4) : start]
+        inside = before[-1:] == " " and before[-2:-1].isalnum()
+        first = not inside and bool(_OPENS.search(before))
+        capital = text[:3] != text[:3].lower()
+        found.append(_Token(text, _fold(text), first, before[-1:] == "-", capital))
     return found
 
 
@@ -332,8 +335,12 @@ def _names(text: str) -> _Names:
         "".join(word[0] for word in words).casefold() for run in _RUN.findall(plain) for words in _stretches(run)
     }
     capitals = frozenset(word for token, word in folded.items() if not token.islower())
-    squashed = re.sub(r"[\W_]+", "", plain.casefold())
-    return _Names(frozenset(folded.values()), capitals, frozenset(initials), squashed)
+    kin: dict[str, list[str]] = {}
+    for word in capitals - _CALENDAR:
+        kin.setdefault(word[:4], []).append(word)
+    words = frozenset(folded.values())
+    letters = "".join(_LETTERS.findall(plain.casefold()))
+    return _Names(words, capitals, frozenset(initials), letters, kin, words & (_GERMAN | _ENGLISH))
 
 
 def _stretches(run: str) -> Iterator[list[str]]:
@@ -372,12 +379,12 @@ def name_claims(title: str, *texts: str) -> Claims | None:
     if _CJK.search(title) or not any(letter.isupper() or letter.islower() for letter in plain):
         return None
     known = [_names(text) for text in texts if text]
-    words = frozenset[str]().union(*(names.words for names in known))
     tokens = _tokens(plain)
-    own = words | {token.word for token in tokens}
-    if len(_GERMAN & own) >= 3:
+    language = {token.word for token in tokens}.union(*(names.language for names in known))
+    if len(_GERMAN & language) >= 3:
         return None
-    english = len(_ENGLISH & own) >= min(3, 1 + len(own) // 50)
+    length = len(tokens) + sum(len(names.words) for names in known)
+    english = len(_ENGLISH & language) >= min(3, 1 + length // 50)
     claims = _claimed(tokens, english)
     short = _abbreviated(plain, known)
     unsupported = [token.text for token in claims if token.word not in short and not _is_known(token, known)]
@@ -386,8 +393,8 @@ def name_claims(title: str, *texts: str) -> Claims | None:
 
 def _claimed(tokens: list[_Token], english: bool) -> list[_Token]:
     """The tokens whose capital letter marks a name."""
-    long = [token for token in tokens if len(token.word) > 3 and token.word.isalpha() and token.word not in _JOINING]
-    long = [token for token in long if not (token.first or token.second)]
+    inside = [token for token in tokens if len(token.word) > 3 and not (token.first or token.second)]
+    long = [token for token in inside if token.word.isalpha() and token.word not in _JOINING]
     marked = any(not token.capital for token in long)  # else it is Title Case, and capitals say little
     shouting = bool(long) and all(token.text.isupper() for token in long)
     claims = []
@@ -421,19 +428,27 @@ def _is_known(token: _Token, known: list[_Names]) -> bool:
         or (acronym and word in names.initials)
         or ((len(word) > 5 or not word.isalpha()) and word in names.letters)
         or any(other in names.capitals or (len(other) > 8 and other in names.letters) for other in synonyms)
-        or any(_akin(word, other) for other in (names.words if is_ordinary(word) else names.capitals - _CALENDAR))
+        or _has_kin(word, names)
         for names in known
     )
 
 
-def _akin(one: str, other: str) -> bool:
-    """Whether two words look like forms or spellings of one name.
+def _has_kin(word: str, names: _Names) -> bool:
+    """Whether a text has another form or spelling of a name.
 
     Either a short ending apart (Afghan, Afghanistan), or sharing the first four letters and four sevenths of the longer
-    word (Canada, Canadian, but not Australia, Austria), or a letter or so apart (Gaddafi, Qaddafi).
+    word (Canada, Canadian, but not Australia, Austria), or a letter or so apart (Gaddafi, Qaddafi). An ordinary word
+    with a capital, as in Supreme Court, may stand in the text without one.
     """
+    front = word[:4]
+    near = [other for other in names.words if other[:4] == front] if is_ordinary(word) else names.kin.get(front, ())
+    if len(word) > 3 and any(_share_stem(word, other) for other in near):
+        return True
+    close = [other for other in names.capitals if abs(len(other) - len(word)) < 3] if len(word) > 5 else []
+    return process.extractOne(word, close, scorer=fuzz.ratio, score_cutoff=85) is not None
+
+
+def _share_stem(one: str, other: str) -> bool:
+    shared = len(commonprefix([one, other]))  # noqa: RUF071
     shorter, longer = sorted((len(one), len(other)))
-    if one[:4] == other[:4] and shorter >= 4:
-        shared = len(commonprefix([one, other]))  # noqa: RUF071
-        return 7 * shared >= 4 * longer or (shared == shorter and longer - shorter <= 5)
-    return shorter > 5 and longer - shorter < 3 and fuzz.ratio(one, other) >= 85
+    return 7 * shared >= 4 * longer or (shared == shorter and longer - shorter <= 5)

@@ -30,9 +30,7 @@ class Column:
 
 
 COLUMNS = (
-    Column(
-        "trial_id", "string", "plan", "hash of all that decides the response: messages, model, parameters, repeat"
-    ),
+    Column("trial_id", "string", "plan", "hash of all that decides the response: messages, model, parameters, repeat"),
     Column("article", "category", "plan", "article id"),
     Column("original_title", "category", "plan", "the title the article has now"),
     Column("body", "category", "plan", "the article's text, so that a frame can be scored and read without its files"),
@@ -147,7 +145,7 @@ def write_frame(frame: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
     try:
         frame.to_parquet(part, engine="pyarrow")
         part.replace(target)
-    except (pa.ArrowException, OSError) as problem:
+    except (pa.lib.ArrowException, OSError) as problem:
         part.unlink(missing_ok=True)
         raise FrameError(f"cannot write {target}: {problem}") from problem
     return target
@@ -182,5 +180,5 @@ def read_frame(path: str | os.PathLike[str]) -> pd.DataFrame:
         return typed(pd.read_parquet(path, engine="pyarrow"))
     except FileNotFoundError as problem:
         raise FrameError(f"there is no frame at {path}") from problem
-    except (pa.ArrowException, OSError) as problem:
+    except (pa.lib.ArrowException, OSError) as problem:
         raise FrameError(f"{path} is not a Parquet file that can be read: {problem}") from problem

@@ -18,7 +18,8 @@ _STYLE = """
 .retitlekit { --rk-ink: var(--jp-ui-font-color1, var(--vscode-editor-foreground, #212121));
   --rk-dim: var(--jp-ui-font-color2, var(--vscode-descriptionForeground, #616161));
   --rk-page: var(--jp-layout-color0, var(--vscode-editor-background, #fff));
-  --rk-shade: color-mix(in srgb, var(--rk-ink) 7%, var(--rk-page));
+  --rk-tint: color-mix(in srgb, var(--rk-ink) 7%, transparent);
+  --rk-shade: linear-gradient(var(--rk-tint), var(--rk-tint)) var(--rk-page);
   --rk-rule: var(--jp-border-color2, var(--vscode-panel-border, #dcdcdc));
   --rk-bad: color-mix(in srgb, var(--jp-error-color1, var(--vscode-errorForeground, #c62828)) 75%, var(--rk-ink));
   color: var(--rk-ink); background: var(--rk-page); line-height: 1.4;

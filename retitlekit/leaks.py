@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 LEAKS = {
     "shortcode": "a tag of a publishing plugin: [gpt3], [/gpt4], [openai_gpt model=…]",
@@ -66,6 +67,36 @@ def find_leaks(text: str) -> tuple[Leak, ...]:
     return tuple(leaks)
 
 
+def echoes(title: str, instructions: str) -> bool:
+    """Whether four words in a row (eight signs, in Chinese or Japanese) of a title stand in the instructions.
+
+    Case and punctuation do not count. `instructions` is the prompt without the article's own words.
+
+    Examples
+    --------
+    >>> echoes("Keep it Under 60 Characters", "Rewrite the title; keep it under 60 characters.")
+    True
+    """
+    words = _words(title)
+    size = 8 if sum(len(word) == 1 for word in words) * 2 > len(words) else 4
+    return not _phrases(instructions, size).isdisjoint(zip(*(words[i:] for i in range(size)), strict=False))
+
+
+def _words(text: str) -> list[str]:
+    return [word.casefold() for word in _WORD.findall(text)]
+
+
+@lru_cache(maxsize=256)
+def _phrases(text: str, size: int) -> frozenset[tuple[str, ...]]:
+    words = _words(text)
+    return frozenset(zip(*(words[i:] for i in range(size)), strict=False))
+
+
+CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+"""Signs of scripts without spaces, as a range for patterns."""
+
+_WORD = re.compile(rf"[{CJK}]|[^\W_{CJK}]+(?:['’-][^\W_{CJK}]+)*")
+
 # ---- residue
 
 _NAMES = r"title|headline|content|excerpt|keywords?|author|article|body"
@@ -79,7 +110,8 @@ _RESIDUE = tuple(
         r"|\[[a-z][\w-]{0,40} [\w-]{1,40} ?= ?[\"'“”][^\[\]\n]{0,200}\]",
         # [original_title] of ValvePress, [#item_title] of Feedzy, %%title%% of Aiomatic; formats of Python, JavaScript
         "variable": rf"\[#?[a-z][a-z0-9]*(?:_[a-z0-9]+)+\]|\[#[a-z]\w*\]|(?-i:\[(?:{_NAMES})\]|%(?:{_NAMES})%)"
-        rf"|%%\w{{2,40}}%%|\{{(?:{_NAMES}|lead|source|url|topic|text|language|[a-z]+(?:_[a-z0-9]+)+)\}}|\$\{{\w{{1,40}}\}}",
+        rf"|%%\w{{2,40}}%%|\{{(?:{_NAMES}|lead|source|url|topic|text|language|[a-z]+(?:_[a-z0-9]+)+)\}}"
+        r"|\$\{\w{1,40}\}",
         "template": r"\{\{[^{}\n]{0,200}\}\}|\{\{ ?[\w.]+|\{%[^%\n]{0,200}%\}|<%[^%\n]{0,200}%>|<<<\s?dotprompt"
         r"|\{[^{}|\n]{1,40}(?:\|[^{}|\n]{1,40})+\}|\A---\n(?:model|temperature|input|metadata) ?:",
         "placeholder": r"\[(?:insert|your|enter) [^\[\]\n]{1,60}\]",
@@ -90,11 +122,11 @@ _RESIDUE = tuple(
 
 # ---- speech
 
-_SENTENCE_END = re.compile(r"[\n.!?:\])>][ *#>]{0,8}(?<![.!?:\])])")
+_SENTENCE_END = re.compile(r"[\n.!?:\])}>][ *#>]{0,8}(?<![.!?:\])}])")
 _MATERIAL = r"(?:titles?|headlines?|requests?|prompts?|articles?|content|text|links?|urls?|task)"
 _CANNOT = (
-    r"i ?(?:can(?:not| not|['’]?t)|could(?: not|n['’]t)|won['’]t|(?:am|['’]m) (?:unable|not able|not allowed)|do(?: not|n['’]t)"
-    r" (?:have|see)|did(?: not|n['’]t) (?:receive|see)|need (?:the|more|to see)|was(?: not|n['’]t) able)"
+    r"i ?(?:can(?:not| not|['’]?t)|could(?: not|n['’]t)|won['’]t|(?:am|['’]m) (?:unable|not able|not allowed)|do(?: not"
+    r"|n['’]t) (?:have|see)|did(?: not|n['’]t) (?:receive|see)|need (?:the|more|to see)|was(?: not|n['’]t) able)"
 )
 _AS_AI = (
     r"as an? (?:(?:ai|artificial|large|language|digital|virtual)[ -]?){1,3}(?:model|assistant|chatbot|intelligence)?"
@@ -103,48 +135,57 @@ _SORRY = r"(?:(?:i['’]m|i am) (?:\w+ )?(?:sorry|afraid)|sorry|(?:my )?apologie
 # "I'm sorry but I can't see the article" is a refusal, "I can't accept the article, says May" a title
 _UNATTRIBUTED = r"(?!.{0,200}[,’'”\"](?: \w+){0,3} (?:say|said|tell|told|admit|insist|claim|warn|ask|wr[io]te)s?\b)"
 _PROMPT = (
-    rf"(?:please )?(?:re-?write|rephrase|paraphrase|reword|summari[sz]e|translate|shorten|improve) (?:this|these|my"
-    rf"|(?:the )?following|the(?: given| above| below| original)?) (?:\w+ ){{0,2}}?{_MATERIAL}\b(?:(?:,? (?:in|to|for|so"
-    r"|as|using|with|below|and|into|from) [^\n:]{0,80})?:|[^\n:]{0,40}? (?:in other words|as is|(?:in|to) \d+ words))",
+    r"(?:please )?(?:re-?write|rephrase|paraphrase|reword|summari[sz]e|translate|shorten|improve) (?:this|these|my"
+    rf"|(?:the )?following|the(?: given| above| below| original)?) (?:\w+ ){{0,2}}?{_MATERIAL}\b(?:(?:,? (?:in|to|for"
+    r"|so|as|using|with|below|and|into|from) [^\n:]{0,80})?:|[^\n:]{0,40}? (?:in other words|as is|(?:in"
+    r"|to) \d+ words))",
     r"(?:suggest|generate|write|create|give me) (?:[\w-]+ ){0,4}?(?:titles?|headlines?) (?:for|about) [^\n:]{0,80}:",
-    r"you are (?:an?|the) [^.\n]{0,80}?(?:journalist|editor|writer|headline|assistant|expert)[^.\n]{0,60}[.,] (?:you|your"
-    r"|please|re-?write|write|act)\b",
+    r"you are (?:an?|the) [^.\n]{0,80}?(?:journalist|editor|writer|headline|assistant|expert)[^.\n]{0,60}[.,] (?:you"
+    r"|your|please|re-?write|write|act)\b",
     r"act as an? [^.\n]{0,60}?(?:journalist|editor|writer)\b|your task is to (?:re-?write|write|generate|create)\b",
     r"\A(?:user|system) ?: |\A#{1,4} ?(?:instructions?|system|user)\b",
 )
 _REFUSAL = (  # phrases by which watchdogs find sites that machines fill, and their kin
-    rf"{_SORRY}[ ,.;:!—–-]{{0,4}}(?:but |however,? |that )?(?:{_AS_AI},? )?(?:{_CANNOT}|there (?:is|was) no\b|no {_MATERIAL}"
-    rf"|(?:the|your|this) {_MATERIAL}\b|it (?:looks|seems|appears)){_UNATTRIBUTED}",
+    rf"{_SORRY}[ ,.;:!—–-]{{0,4}}(?:but |however,? |that )?(?:{_AS_AI},? )?(?:{_CANNOT}|there (?:is|was) no\b"
+    rf"|no {_MATERIAL}|(?:the|your|this) {_MATERIAL}\b|it (?:looks|seems|appears)){_UNATTRIBUTED}",
     rf"{_AS_AI},? (?:{_CANNOT}|i (?:do not|don['’]t|must|am)\b|i['’]m\b)",
-    rf"{_CANNOT}(?: to)? (?:\w+ ){{0,2}}?(?:assist|comply|complete|fulfil+|process|help(?: you)?)(?: with)?(?: (?:this|that"
-    rf"|your|it|such) ?(?:{_MATERIAL}|[.,;!]|\Z)|[.!]?\Z){_UNATTRIBUTED}",
-    rf"{_CANNOT}(?: to)? (?:\w+ ){{0,2}}?(?:re-?write|re-?phrase|generate|create|provide|write|produce|access|open|browse"
-    rf"|view|see|read|summari[sz]e|suggest|find|any|an?|the|enough)\b[^.\n]{{0,50}}\b(?:{_MATERIAL}|information|context)"
-    rf"\b{_UNATTRIBUTED}",
+    rf"{_CANNOT}(?: to)? (?:\w+ ){{0,2}}?(?:assist|comply|complete|fulfil+|process|help(?: you)?)(?: with)?(?: (?:this"
+    rf"|that|your|it|such) ?(?:{_MATERIAL}|[.,;!]|\Z)|[.!]?\Z){_UNATTRIBUTED}",
+    rf"{_CANNOT}(?: to)? (?:\w+ ){{0,2}}?(?:re-?write|re-?phrase|generate|create|provide|write|produce|access|open"
+    rf"|browse|view|see|read|summari[sz]e|suggest|find|any|an?|the|enough)\b[^.\n]{{0,50}}\b(?:{_MATERIAL}|information"
+    rf"|context)\b{_UNATTRIBUTED}",
     rf"{_CANNOT} (?:\w+ |real-time )?access to\b{_UNATTRIBUTED}",
     r"i(?:['’]m| am) (?:just |only )?an? (?:ai (?:language model|assistant|model)|(?:large )?language model)",
-    rf"(?:(?:sure|of course|certainly)[,!.]? )?(?:please|could you|can you|kindly) (?:please )?(?:provide|share|paste|send|supply|give me)\b[^\n]{{0,50}}\b(?:{_MATERIAL}"
-    r"|details|information|context)\b",
-    r"it (?:looks|seems|appears) (?:like |that |as (?:if|though) )?(?:you(?:['’]ve)? (?:have(?:n['’]t| not)|did(?:n['’]t| not)"
-    rf"|forgot|only)|(?:the|your) (?:\w+ )?(?:{_MATERIAL}|message) (?:is|was|has|did|got|you)|there(?: is|['’]s) no {_MATERIAL})",
+    r"(?:(?:sure|of course|certainly)[,!.]? )?(?:please|could you|can you|kindly) (?:please )?(?:provide|share|paste"
+    rf"|send|supply|give me) (?:me |us )?(?:with )?(?:the|your|an?|more|some)\b[^\n]{{0,40}}\b(?:{_MATERIAL}|details"
+    r"|information|context)\b",
+    r"it (?:looks|seems|appears) (?:like |that |as (?:if|though) )?(?:you(?:['’]ve)? (?:have(?:n['’]t| not)"
+    rf"|did(?:n['’]t| not)|forgot|only)|(?:the|your) (?:\w+ )?(?:{_MATERIAL}|message) (?:is|was|has|did|got|you)"
+    rf"|there(?: is|['’]s) no {_MATERIAL})",
     rf"(?:there (?:is|was) )?no (?:\w+ )?{_MATERIAL} (?:was |were |is )?(?:provided|given|included|to re-?write)",
     r"my (?:\w+ )?(?:\w+ )?cut-?off (?:date|is|of|in)\b|my training data",
-    r"es tut mir leid, (?:aber )?(?:ich|als)|als (?:ki|künstliche)\b[^,\n]{0,40} kann ich|ich kann diese[nr]? (?:titel|text"
-    r"|anfrage|überschrift|artikel)[^\n]{0,40}\bnicht|bitte (?:geben|teilen|senden) sie",
-    r"(?:je suis )?désolée?, (?:mais )?je ne|je ne peux pas (?:ré|vous|t['’]?aider|cré|gén|acc)|en tant qu['’]?(?:ia\b"
-    r"|intelligence artificielle|(?:e )?modèle de langage|assistant)|veuillez (?:fournir|me )",
-    r"lo siento, (?:pero )?(?:no puedo|como)|no puedo (?:reescribir|ayudarte|ayudar con|completar est|generar|acceder)|como"
-    r" (?:un )?(?:modelo de (?:lenguaje|linguagem)|ia,)|por favor,? (?:proporcion|comp[aá]rt)",
-    r"(?:desculpe|sinto muito|lamento), (?:mas )?(?:eu )?não|mi dispiace, (?:ma )?non posso|come modello linguistico",
-    r"(?:извините|простите|к сожалению), (?:но )?(?:я|как)\b|я не могу (?:перепис|выполн|помочь с|созда|предостав)|как"
-    r" (?:языковая модель|ии\b|искусственный интеллект)|пожалуйста, (?:предостав|пришлите|укажите)",
-    r"(?:很|非常)?(?:抱歉|对不起|對不起)[，,。！ ]{0,2}(?:但是?)?(?:我|作为|作為|无法)|作为(?:一个|一款)?(?:ai|人工智能|大?语言模型)"
-    r"|我(?:无法|無法|不能)(?:提供|改写|協助|协助|满足|完成|访问|回答)|请(?:您)?提供",
-    r"申し訳(?:ありません|ございません)(?:が|。|、)|(?:ai|大規模)(?:言語)?モデルとして|すみませんが|죄송(?:합니다|하지만)|ai 언어 모델",
+    # the same in other languages, where a sentence of the assistant about itself is told by its "I"
+    r"es tut mir leid, (?:aber )?(?:ich kann|als)|als (?:ki|künstliche)\b[^,\n]{0,40} kann ich|ich kann diese[nr]?"
+    r" (?:titel|text|anfrage|überschrift|artikel)[^\n]{0,40}\bnicht|bitte (?:geben|teilen|senden) sie",
+    r"(?:je suis )?désolée?, (?:mais )?je ne (?:peux|suis|dispose)|je ne peux pas (?:ré|vous aider|t['’]aider|cré|gén"
+    r"|acc)|en tant qu['’]?(?:ia\b|intelligence|(?:e )?modèle|assistant)[^\n]{0,40}, je\b|veuillez (?:fournir|me )",
+    r"lo siento, (?:pero )?no puedo|no puedo (?:reescribir|ayudarte|ayudar con|completar est|generar|acceder)"
+    r"|como (?:un )?(?:modelo de (?:lenguaje|linguagem)|ia,)|por favor,? (?:proporcion|comp[aá]rt)",
+    r"(?:desculpe|sinto muito|lamento), (?:mas )?(?:eu )?não posso|mi dispiace, (?:ma )?non posso"
+    r"|come modello linguistico,",
+    r"(?:извините|простите|к сожалению), (?:но )?я не (?:могу|имею)|я не могу (?:перепис|выполн|помочь с|созда"
+    r"|предостав)|как (?:языковая модель|ии|искусственный интеллект)[^\n]{0,20}, я\b|пожалуйста, (?:предостав|пришлите"
+    r"|укажите)",
+    r"(?:很|非常)?(?:抱歉|对不起|對不起)[，,。！ ]{0,2}(?:但是?)?(?:我(?:无法|無法|不能|没有)|无法|作为|作為)"
+    r"|作为(?:一个|一款)?(?:ai|人工智能|大?语言模型)[^，,\n]{0,9}[，,] ?我|我(?:无法|無法|不能)(?:提供|改写|協助|协助"
+    r"|满足|完成|访问)|请(?:您)?提供(?:原|文章|标题|内容)",
+    r"申し訳(?:ありません|ございません)(?:が|。|、)|言語モデルとして、|すみませんが|죄송(?:합니다|하지만)"
+    r"|언어 모델로서",
 )
 _TALK = (
-    r"(?:sure|certainly|of course|absolutely)[!,.] (?:here|i(?:['’](?:d|ll|ve)| can| will| would)\b)|let me know if you|feel free to (?:ask|adjust|modify)"
-    r"|i hope this helps|why this (?:title |headline )?works|here(?:['’]s| is| are) (?!why|how|what)(?:\w+ ){1,3}(?:title|headline)s?\b"
+    r"(?:sure|certainly|of course|absolutely)[!,.] (?:here|i(?:['’](?:d|ll|ve)| can| will| would)\b)|let me know if you"
+    r"|feel free to (?:ask|adjust|modify)|i hope this helps|why this (?:title |headline )?works|here(?:['’]s| is| are)"
+    r" (?:\w+ ){0,2}(?:re-?written|revised|suggested|optimi[sz]ed|improved|possible) (?:\w+ )?(?:title|headline)s?\b"
 )
 _SPEECH = re.compile(
     rf"(?P<prompt>{'|'.join(_PROMPT)})|(?P<refusal>{'|'.join(_REFUSAL)})|(?P<talk>{_TALK})", re.IGNORECASE

@@ -209,7 +209,7 @@ def _reply(model: Model, response: Any, temperature: float | None) -> Reply:
     if cost is None and price and tokens_in is not None and tokens_out is not None:
         cost = tokens_in * price[0] + tokens_out * price[1]
     return Reply(
-        completion=choice.message.content or refusal or "",
+        completion=(choice.message.content or refusal or "").encode("utf-8", "replace").decode("utf-8"),
         finish_reason="refusal" if refusal and not choice.message.content else choice.finish_reason,
         input_tokens=tokens_in,
         output_tokens=tokens_out,
@@ -411,7 +411,7 @@ def available_models(api_bases: Iterable[str] = ()) -> pd.DataFrame:
     """
     import pandas as pd
 
-    rows = [(name, True, "embedded", None, 0.0, 0.0, note) for name, note in BASELINES.items()]
+    rows: list[tuple[Any, ...]] = [(name, True, "embedded", None, 0.0, 0.0, note) for name, note in BASELINES.items()]
     servers = [*LOCAL_SERVERS, *(("OpenAI-compatible server", "openai/", base) for base in api_bases)]
     with ThreadPoolExecutor(max_workers=len(servers)) as pool:
         for found in pool.map(_server_rows, servers):
@@ -619,7 +619,8 @@ def _litellm() -> Any:
     if not any(entry["provider"] == "baseline" for entry in litellm.custom_provider_map):
         litellm.suppress_debug_info = True  # else it prints help links on every error
         litellm.custom_provider_map.append({"provider": "baseline", "custom_handler": _baseline_handler(litellm)})
-        litellm.utils.custom_llm_setup()
+        setup: Any = litellm.utils.custom_llm_setup
+        setup()
     return litellm
 
 

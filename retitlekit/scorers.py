@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from numbers import Real
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,8 @@ from rapidfuzz.distance import Levenshtein
 from retitlekit.articles import Article
 from retitlekit.claims import name_claims, number_claims
 from retitlekit.errors import FrameError, RetitlekitError
-from retitlekit.frame import check
+from retitlekit.frame import check, typed
+from retitlekit.widths import em_width
 
 Judged = bool | float | None
 Result = Judged | tuple[Judged, str | None] | Mapping[str, Judged | str]
@@ -34,7 +35,11 @@ Codes = NDArray[np.int64]
 
 GOOGLE_EM = 29.6  # what Google's desktop results show of a title before they cut it: about 650 px at 22 px
 NEAR_COPY = 0.75  # Levenshtein similarity; of two professional headlines for one story, one pair in ten is above .77
-_OTHER_ADVANCE = 0.556  # em; Helvetica's digits and most of its small letters
+_NO_TITLE = "–"  # an Article has a title; this one claims and supports nothing
+_REASONS = {str, type(None)}
+_SIGNS = re.compile(r"[^\W_]+")
+_WORDS = re.compile(r"[^\W_]+(?:[.,'’][^\W_]+)*(?<!['’]s)")
+_UNSPACED = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")
 
 # ------------------------------------------------------------------------------------------------------------ gates
 
@@ -54,7 +59,7 @@ def width(title: str, *, em: float = GOOGLE_EM) -> tuple[bool, str | None]:
 
     Google gives no number; 29.6 em is 652 px at 22 px, as measured, and the 592 px at 20 px of older advice.
     """
-    wide = width_em(title)
+    wide = em_width(title)
     return wide <= em, None if wide <= em else f"{wide:.1f} em, {wide - em:.1f} too wide"
 
 
@@ -75,7 +80,7 @@ def numbers(title: str, article: Article) -> tuple[bool, str | None] | None:
 
     Quantities are what summarisers most often invent (Zhao, Cohen and Webber 2020).
     """
-    if not (article.body or article.title):
+    if not article.body and article.title == _NO_TITLE:
         return None
     missing = number_claims(title, article.body, article.title, published_at=article.published_at).unsupported
     return not missing, _not_in_article(missing)
@@ -87,7 +92,9 @@ def names(title: str, article: Article) -> tuple[bool, str | None] | None:
     The precision of entities against the source (Nan et al. 2021), without a model. Does not apply where capitals do
     not mark names: German, Chinese, Japanese, Korean, Arabic and the like.
     """
-    claims = name_claims(title, article.body, article.title) if article.body or article.title else None
+    if not article.body and article.title == _NO_TITLE:
+        return None
+    claims = name_claims(title, article.body, article.title)
     return (not claims.unsupported, _not_in_article(claims.unsupported)) if claims else None
 
 
@@ -99,12 +106,8 @@ def _not_in_article(missing: Sequence[str]) -> str | None:
 
 
 def width_em(title: str) -> float:
-    """Width in em of Arial: the advance widths of Helvetica, which are the same, without kerning.
-
-    They come from Adobe's metrics that matplotlib ships. Letters that they lack count as their base letter, as 1 em
-    where Unicode calls them wide (Chinese, emoji), else as 0.556 em.
-    """
-    return sum(map(_advances().__getitem__, title))
+    """Width in em of Arial; see `retitlekit.widths.em_width`."""
+    return em_width(title)
 
 
 def characters(title: str) -> int:
@@ -151,71 +154,26 @@ DEFAULT: tuple[Scorer, ...] = (
 )
 
 
-class _Advances(dict[str, float]):
-    """Advance widths in em; looks a missing character up once."""
-
-    def __missing__(self, sign: str) -> float:
-        base = unicodedata.normalize("NFD", sign)[0]
-        if unicodedata.combining(sign) or unicodedata.category(sign) in ("Cf", "Cc", "Mn"):
-            advance = 0.0
-        elif base != sign:
-            advance = self[base]
-        else:
-            advance = 1.0 if unicodedata.east_asian_width(sign) in "WF" else _OTHER_ADVANCE
-        self[sign] = advance
-        return advance
-
-
-@lru_cache(maxsize=1)
-def _advances() -> _Advances:
-    import matplotlib
-
-    path = Path(matplotlib.get_data_path(), "fonts/pdfcorefonts/Helvetica.afm")
-    signs = {"quotesingle": "'", "grave": "`", "quoteright": "’", "quoteleft": "‘", "quotedblleft": "“"}
-    signs |= {"quotedblright": "”", "quotedblbase": "„", "quotesinglbase": "‚", "endash": "–", "emdash": "—"}
-    signs |= {"guillemotleft": "«", "guillemotright": "»", "bullet": "•", "ellipsis": "…", "Euro": "€", "sterling": "£"}
-    signs |= {"yen": "¥", "germandbls": "ß", "ae": "æ", "AE": "Æ", "oslash": "ø", "Oslash": "Ø", "oe": "œ", "OE": "Œ"}
-    signs |= {"periodcentered": "·", "degree": "°", "exclamdown": "¡", "questiondown": "¿", "dotlessi": "ı"}
-    signs |= {"lslash": "ł", "Lslash": "Ł", "section": "§", "trademark": "™", "copyright": "©", "registered": "®"}
-    advances = _Advances({"\u00a0": 0.278})
-    try:
-        lines = path.read_text(encoding="latin-1").splitlines()
-    except OSError as problem:
-        raise RetitlekitError(
-            f"width in em needs the font metrics of matplotlib, and {path} cannot be read"
-        ) from problem
-    for line in lines:
-        if line.startswith("C "):
-            code, advance, name = (part.split()[1] for part in line.split(";")[:3])
-            ascii_sign = chr(int(code)) if 32 <= int(code) < 127 and name not in ("quoteright", "quoteleft") else ""
-            advances[signs.get(name) or ascii_sign] = int(advance) / 1000
-    return advances
-
-
 def _folded(title: str) -> str:
     """Without case, punctuation and superfluous spaces."""
-    signs = (
-        sign if sign.isalnum() else " " for sign in unicodedata.normalize("NFKC", title).casefold() if sign not in "'’"
-    )
-    return " ".join("".join(signs).split())
+    plain = title if title.isascii() else unicodedata.normalize("NFKC", title).replace("’", "")
+    return " ".join(_SIGNS.findall(plain.casefold().replace("'", "")))
 
 
 def _is_unspaced(text: str) -> bool:
     """Whether most letters are Chinese, Japanese or Thai, and so no spaces part the words."""
-    letters = [sign for sign in text if sign.isalpha()]
-    unspaced = sum("\u0e00" <= sign <= "\u0eff" or "\u3040" <= sign <= "\u9fff" for sign in letters)
-    return 2 * unspaced > len(letters)
+    return not text.isascii() and 2 * len(_UNSPACED.findall(text)) > sum(map(str.isalpha, text))
 
 
 def _content(text: str) -> frozenset[str]:
     if _is_unspaced(text):
         return frozenset("".join(pair) for pair in pairwise(_folded(text)) if " " not in pair)
-    kept = []
-    for word in text.replace("-", " ").split():
-        bare = _folded(word.removesuffix("'s").removesuffix("’s"))
-        if len(bare) > 3 or any(sign.isdigit() for sign in bare) or word[0].isupper():
-            kept.append(bare.removesuffix("s"))
-    return frozenset(kept) - {""}
+    kept = {
+        bare.removesuffix("s")
+        for word in _WORDS.findall(text)
+        if len(bare := _folded(word)) > 3 or bare.isdigit() or word[0].isupper()
+    }
+    return frozenset(kept)
 
 
 @lru_cache(maxsize=1024)
@@ -278,14 +236,18 @@ def score(
     """
     check(frame, needs=["title"])
     columns = _Columns.of(frame, articles)
-    made: dict[str, pd.api.extensions.ExtensionArray] = {}
+    made: dict[str, NDArray[np.object_]] = {}
+    if not isinstance(scorers, Iterable | Callable):
+        raise FrameError(f"scorers={scorers!r}: give functions, such as [*rk.scorers.DEFAULT, mine]")
     for scorer in [scorers] if callable(scorers) else scorers:
         for name, values in _judge(scorer, columns).items():
             if name in made:
                 raise FrameError(f"two scorers make `{name}`: give one of the functions another name")
             made[name] = values
+    judged = typed(pd.DataFrame(made, index=frame.index))
+    reasons = {name: "string" for name in made if name.startswith("why_")}
     result = frame.drop(columns=[name for name in (*made, "passed") if name in frame.columns])
-    result = pd.concat([result, pd.DataFrame(made, index=frame.index)], axis=1)
+    result = pd.concat([result, judged.astype(reasons)], axis=1)
     gates = [name for name in result.columns if str(name).startswith("gate_")]
     failed = result[gates].eq(False).fillna(False).any(axis=1).to_numpy(bool)
     passed = (columns["title"][0] >= 0) & ~failed
@@ -313,7 +275,7 @@ class _Columns:
         return columns
 
     def __contains__(self, name: str) -> bool:
-        return name in self.known or name in self.frame.columns
+        return name == "article" or name in self.known or name in self.frame.columns
 
     def __getitem__(self, name: str) -> tuple[Codes, list[Any]]:
         if name not in self.known:
@@ -323,14 +285,18 @@ class _Columns:
     def _distinct(self, name: str) -> tuple[Codes, list[Any]]:
         try:
             codes, uniques = pd.factorize(self.frame[name])
-        except TypeError as problem:
+            values = uniques.tolist()
+            if name == "messages":
+                values = [json.loads(text) for text in values]
+        except (TypeError, ValueError) as problem:
             raise FrameError(f"`{name}` cannot be given to a scorer: {problem}") from problem
-        values = uniques.tolist()
-        if name == "messages":
-            values = [json.loads(text) for text in values]
-        if name in ("title", "original_title", "body"):
-            return _without_blank(codes.astype(np.int64), values)
-        return codes.astype(np.int64), values
+        codes = codes.astype(np.int64)
+        if name not in ("title", "original_title", "body"):
+            return codes, values
+        strange = [value for value in values if not isinstance(value, str)]
+        if strange:
+            raise FrameError(f"`{name}` must hold text, and {strange[0]!r} is none")
+        return _without_blank(codes, values)
 
     def _own_articles(self) -> tuple[Codes, list[Article]]:
         """An `Article` for each distinct id, original title and body of the frame."""
@@ -345,7 +311,9 @@ class _Columns:
         made = []
         for row in first.tolist():
             text = {name: values[codes[row]] if codes[row] >= 0 else "" for name, (codes, values) in parts.items()}
-            made.append(Article(str(text.get("article", row)), text.get("original_title", ""), text.get("body", "")))
+            made.append(
+                Article(str(text.get("article") or row), text.get("original_title") or _NO_TITLE, text.get("body", ""))
+            )
         return inverse, made
 
     def _given(self, articles: Iterable[Article]) -> tuple[Codes, list[Article]]:
@@ -369,23 +337,23 @@ def _distinct_rows(columns: Sequence[Codes]) -> tuple[Codes, Codes]:
     """The first row of each distinct combination, and for each row the number of its combination."""
     combined, size = np.zeros(len(columns[0]), np.int64), 1
     for codes in columns:
-        width = int(codes.max(initial=-1)) + 2
-        if size * width > 2**62:
+        span = int(codes.max(initial=-1)) + 2
+        if size * span > 2**62:
             combined = np.unique(combined, return_inverse=True)[1]
             size = len(combined)
-        combined, size = combined * width + codes + 1, size * width
+        combined, size = combined * span + codes + 1, size * span
     _, first, inverse = np.unique(combined, return_index=True, return_inverse=True)
     return first, inverse
 
 
-def _judge(scorer: Scorer, columns: _Columns) -> dict[str, pd.api.extensions.ExtensionArray]:
+def _judge(scorer: Scorer, columns: _Columns) -> dict[str, NDArray[np.object_]]:
     """Ask one scorer about every row it applies to; the columns it makes."""
     name, defaults = _signature(scorer)
     missing = [wanted for wanted in defaults if wanted not in columns and defaults[wanted] is inspect.Parameter.empty]
     if missing:
         known = ", ".join(sorted({"article", *map(str, columns.frame.columns), *columns.known}))
         raise FrameError(f"scorer {name!r} asks for `{'`, `'.join(missing)}`, which is not there; there are {known}")
-    given = {wanted: columns[wanted] for wanted in defaults if wanted == "article" or wanted in columns}
+    given = {wanted: columns[wanted] for wanted in defaults if wanted in columns}
     asked = columns.answered.copy()
     for wanted, (codes, _) in given.items():
         asked &= (codes >= 0) | (defaults[wanted] is not inspect.Parameter.empty)
@@ -393,17 +361,34 @@ def _judge(scorer: Scorer, columns: _Columns) -> dict[str, pd.api.extensions.Ext
     # The column with the fewest values leads, so that one article's titles come one after the other.
     leading = sorted(given.values(), key=lambda column: len(column[1]))
     first, inverse = _distinct_rows([codes[rows] for codes, _ in leading] or [np.zeros(len(rows), np.int64)])
+
+    def spread(values: list[Any]) -> NDArray[np.object_]:
+        column = np.full(len(columns.frame), None, object)
+        column[rows] = np.array([*values, None], object)[:-1][inverse]
+        return column
+
+    rows_asked = rows[first].tolist()
+    arguments = [
+        [values[code] if code >= 0 else defaults[wanted] for code in codes[rows_asked].tolist()]
+        for wanted, (codes, values) in given.items()
+    ]
     results = []
-    for row in rows[first].tolist():
-        arguments = {w: values[codes[row]] if codes[row] >= 0 else defaults[w] for w, (codes, values) in given.items()}
+    for row, *bound in zip(rows_asked, *arguments, strict=True):
         try:
-            results.append(_parts(name, scorer(**arguments)))
-        except RetitlekitError:
-            raise
+            results.append(scorer(**dict(zip(given, bound, strict=True))))
         except Exception as problem:
             where = columns.frame["trial_id"].iloc[row] if "trial_id" in columns.frame else columns.frame.index[row]
             raise RetitlekitError(f"scorer {name!r} failed on trial {where}: {problem!r}") from problem
-    return _as_columns(name, scorer, results, rows, inverse, len(columns.frame))
+    # Where no row was judged, what the function is declared to return tells which columns there are.
+    declared = str(inspect.signature(scorer).return_annotation)
+    made: dict[str, NDArray[np.object_]] = {}
+    for key, answers in _by_name(name, results).items():
+        gate, values, reasons = _read(name, key, answers)
+        gate = (key == name and "bool" in declared) if gate is None else gate
+        made[f"{'gate' if gate else 'score'}_{key}"] = spread(values)
+        if any(reasons) or (key == name and "str" in declared):
+            made[f"why_{key}"] = spread(reasons)
+    return made
 
 
 def _signature(scorer: Scorer) -> tuple[str, dict[str, Any]]:
@@ -422,55 +407,33 @@ def _signature(scorer: Scorer) -> tuple[str, dict[str, Any]]:
     return name, {p.name: p.default for p in parameters if p.name not in settings}
 
 
-def _parts(name: str, result: Any) -> dict[str, tuple[float | bool | None, str | None]]:
-    """What a scorer returned, as values and reasons by name."""
-    if isinstance(result, Mapping):
-        reasons = {key: why for key, why in result.items() if str(key).startswith("why_")}
-        values = {key: value for key, value in result.items() if key not in reasons}
-        unknown = [key for key in values if not str(key).isidentifier()]
-        unknown += [key for key in reasons if str(key).removeprefix("why_") not in values]
-        if unknown:
-            raise RetitlekitError(f"scorer {name!r} returned the key {unknown[0]!r}: use a name, or why_ and that name")
-        return {key: (_value(name, value), _reason(name, reasons.get(f"why_{key}"))) for key, value in values.items()}
-    if isinstance(result, tuple) and len(result) == 2:
-        return {name: (_value(name, result[0]), _reason(name, result[1]))}
-    return {name: (_value(name, result), None)}
+def _by_name(name: str, results: list[Any]) -> dict[str, list[Any]]:
+    """The results of a scorer, or those of each name that it returned in dicts, as values or (value, reason)."""
+    if not any(isinstance(result, Mapping) for result in results):
+        return {name: results}
+    keys = dict.fromkeys(str(key) for result in results if isinstance(result, Mapping) for key in result)
+    names = [key for key in keys if not key.startswith("why_")]
+    wrong = [key for key in keys if not key.isidentifier() or key.removeprefix("why_") not in names]
+    if wrong:
+        raise RetitlekitError(f"scorer {name!r} returned the key {wrong[0]!r}: use a name, or why_ and such a name")
+    if any(not isinstance(result, Mapping | None) for result in results):
+        raise RetitlekitError(f"scorer {name!r} returned dicts and something else: return dicts or None")
+    each = [{} if result is None else result for result in results]
+    return {key: [(result.get(key), result.get(f"why_{key}")) for result in each] for key in names}
 
 
-def _value(name: str, value: Any) -> float | bool | None:
-    if value is None or value is pd.NA or isinstance(value, bool | np.bool_):
-        return bool(value) if isinstance(value, bool | np.bool_) else None
-    if not isinstance(value, Real) or value in (np.inf, -np.inf):
-        raise RetitlekitError(f"scorer {name!r} returned {value!r}: return a bool, a finite number or None")
-    return None if np.isnan(float(value)) else float(value)
-
-
-def _reason(name: str, why: Any) -> str | None:
-    if why is not None and not isinstance(why, str):
-        raise RetitlekitError(f"scorer {name!r} gave {why!r} as its reason: give text or None")
-    return why
-
-
-def _as_columns(
-    name: str, scorer: Scorer, results: list[dict[str, Any]], rows: Codes, inverse: Codes, length: int
-) -> dict[str, pd.api.extensions.ExtensionArray]:
-    # With no row to judge, what the function is declared to return decides which columns there are.
-    declared = str(inspect.signature(scorer).return_annotation)
-    keys = dict.fromkeys(key for parts in results for key in parts) or {name: None}
-    made: dict[str, pd.api.extensions.ExtensionArray] = {}
-    for key in keys:
-        values, reasons = (
-            zip(*(parts.get(key, (None, None)) for parts in results), strict=True) if results else ((), ())
-        )
-        kinds = {type(value) for value in values} - {type(None)}
-        if len(kinds) == 2:
-            raise RetitlekitError(f"scorer {name!r} returned both a bool and a number for `{key}`: decide for one")
-        gate = bool in kinds or (not kinds and key == name and "bool" in declared)
-        column = np.full(length, None, object)
-        column[rows] = np.array([*values, None], object)[:-1][inverse]
-        made[f"{'gate' if gate else 'score'}_{key}"] = pd.array(column, dtype="boolean" if gate else "Float64")
-        if any(reasons) or (key == name and "str" in declared):
-            column = np.full(length, None, object)
-            column[rows] = np.array([*reasons, None], object)[:-1][inverse]
-            made[f"why_{key}"] = pd.array(column, dtype="string")
-    return made
+def _read(name: str, key: str, answers: list[Any]) -> tuple[bool | None, list[Any], list[str | None]]:
+    """Whether answers are of a gate (None when there is no answer), the values, and the reasons."""
+    pairs = [answer if type(answer) is tuple else (answer, None) for answer in answers]
+    if any(len(pair) != 2 for pair in pairs):
+        raise RetitlekitError(f"scorer {name!r} returned a tuple: return (value, reason)")
+    kinds = {type(value) for value, _ in pairs} - {type(None), type(pd.NA)}
+    gates = {kind for kind in kinds if issubclass(kind, bool | np.bool_)}
+    wrong = {kind for kind in kinds - gates if not issubclass(kind, Real)} | {type(why) for _, why in pairs} - _REASONS
+    values = [] if wrong else [None if value is pd.NA or value != value else value for value, _ in pairs]
+    if wrong or any(value in (np.inf, -np.inf) for value in values):
+        found = wrong.pop().__name__ if wrong else "infinity"
+        raise RetitlekitError(f"scorer {name!r} returned {found} for `{key}`: return a bool, a number or None")
+    if gates and kinds - gates:
+        raise RetitlekitError(f"scorer {name!r} returned both bools and numbers for `{key}`: decide for one")
+    return bool(gates) if kinds else None, values, [why for _, why in pairs]

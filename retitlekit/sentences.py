@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from itertools import pairwise
+from typing import Literal, NamedTuple
 
 # ------------------------------------------------------------------------------------------------------ into sentences
 
@@ -24,7 +25,7 @@ _STARTERS = frozenset(
     however when while for if there two three four some many most several police officials according since also both
     all no one what who why""".split()
 )
-_END = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？]+[」』”’）]*|\n\s*\n")
+_END = re.compile(r"[.!?…。！？\n][.!?…。！？]*[\"'”’»)\]」』）]*(\s*)")
 _OPENERS = "\"'“‘«([「『（《"
 
 
@@ -43,24 +44,26 @@ def split_sentences(text: str) -> list[str]:
     """
     sentences, start = [], 0
     for found in _END.finditer(text):
-        if text[found.start()] in ".!?…" and not _ends_sentence(text, found.start(), found.end()):
-            continue
-        sentences.append(text[start : found.end()])
-        start = found.end()
+        if _ends_sentence(text, found):
+            sentences.append(text[start : found.end()])
+            start = found.end()
     sentences.append(text[start:])
     return [joined for sentence in sentences if (joined := " ".join(sentence.split()))]
 
 
-def _ends_sentence(text: str, mark: int, end: int) -> bool:
-    following = text[end : end + 30].split(None, 1)
-    if not following or "\n\n" in text[end : end + 3]:
+def _ends_sentence(text: str, found: re.Match[str]) -> bool:
+    mark, gap, after = found[0][0], found[1], text[found.end() : found.end() + 30]
+    if mark == "\n":
+        return "\n" in gap
+    if mark in "。！？" or not after or gap.count("\n") > 1:
         return True
-    after = following[0].lstrip(_OPENERS)
-    if after[:1].islower():
+    after = after.lstrip(_OPENERS)
+    if not gap or after[:1].islower():
         return False
-    if text[mark] != ".":
+    if mark != ".":
         return True
-    before = text[max(0, mark - 20) : mark].split()
+    after = after.split(None, 1)[0] if after.strip() else ""
+    before = text[max(0, found.start() - 20) : found.start()].split()
     word = before[-1].lstrip(_OPENERS).casefold() if before else ""
     if word in _BEFORE_NAMES:
         return False
@@ -73,89 +76,27 @@ def _ends_sentence(text: str, mark: int, end: int) -> bool:
 
 # ------------------------------------------------------------------------------------------------- what may never go
 
-_KEPT_WORDS = """not cannot never neither nor none nobody nothing nowhere without hardly barely scarcely unlikely unless if
-except reportedly allegedly apparently possibly perhaps probably supposedly purportedly
-nicht nie ohne pas jamais sans sin non nunca niet geen ikke inte não nem не нет без""".split()
-_KEPT = re.compile(
-    rf"\b(?:{'|'.join(_KEPT_WORDS)}|no(?!\.?\s?\d)|den(?:y|ies|ied|ying|ials?)|fail(?:s|ed|ing|ures?)?\sto|kein\w*"
-    r"|n[’']t)\b|n[’']t\b|[不没沒未无無否非]|ない|なかっ|ません|없|않|아니|못",
-    re.IGNORECASE,
+_NEGATIONS = """not cannot never neither nor none nobody nothing nowhere without hardly barely scarcely unlikely unless
+if except nicht nie ohne pas jamais sans sin non nunca niet geen ikke inte não nem не нет без""".split()
+_KEPT = re.compile(  # of case-folded text
+    rf"\b(?:{'|'.join(_NEGATIONS)}|no(?!\.?\s?\d)|den(?:y|ies|ied|ying|ials?)|fail(?:s|ed|ing|ures?)?\sto|kein\w*)\b"
+    r"|n[’']t\b|[不没沒未无無否非]|ない|なかっ|ません|없|않|아니|못"
+)
+_HEDGES = frozenset(
+    """reportedly allegedly apparently possibly perhaps probably supposedly purportedly potentially presumably likely
+    maybe""".split()
 )
 
 
 def kept_words(sentence: str) -> list[str]:
-    """Negations, conditions and hedges: the words of a sentence that a trim must hold.
+    """List the negations and conditions of a sentence, lower-cased: what a trim of it must hold.
 
     Examples
     --------
     >>> kept_words("Officials denied it and did not say if No. 5 had failed to start.")
     ['denied', 'not', 'if', 'failed to']
     """
-    return [found.casefold() for found in _KEPT.findall(sentence)]
-
-
-# ------------------------------------------------------------------------------------------------------------- trimming
-
-
-class Trim(NamedTuple):
-    """A trimmed sentence; `cost` is 0 for a cut at a good place and up to 1 for a poor one."""
-
-    text: str
-    cost: float
-
-
-def trim(
-    sentence: str, budgets: Sequence[int] = (75,), *, max_words: int | None = None, light: bool = False, hard: bool=False
-) -> list[Trim | None]:
-    """Trim one sentence to each of several lengths.
-
-    Parameters
-    ----------
-    sentence : str
-    budgets : sequence of int
-        The most characters of each result.
-    max_words : int, optional
-        The most words of each.
-    light : bool
-        Leave out only datelines and parentheses, then cut; else also leading adverbials, time words, insertions,
-        articles and auxiliaries.
-
-    Returns
-    -------
-    list of Trim or None
-        One for each budget; None where the budget cannot hold what the sentence must keep.
-
-    Examples
-    --------
-    >>> trim("LONDON (Reuters) - The mayor, 54, was not re-elected on Sunday, police said.")[0].text
-    'Mayor not re-elected, police said'
-    >>> trim("The mayor of the old town by the sea said that he would not resign.", [30])
-    [None]
-    """
-    text = _clean(sentence)
-    if not text:
-        return [None] * len(budgets)
-    if _is_unspaced(text):
-        return [_cut_unspaced(text, budget) for budget in budgets]
-    must = kept_words(sentence)
-    source = ""
-    if not light:
-        text = _drop_time(_drop_lead(text))
-    text, source = _split_attribution(text)
-    if not light:
-        text = _drop_insertions(text)
-    words = text.split()
-    if not light:
-        words = _drop_small_words(words)
-    if hard and not must:
-        words = _drop_places(words)
-    cuts = list(_cuts(words))
-    results = []
-    for budget in budgets:
-        best = _best_cut(words, cuts, budget - len(source), None if max_words is None else max_words - len(source.split()))
-        title = best and Trim(polish(best.text + source), best.cost)
-        results.append(title if title and (not must or _holds(title.text, must)) else None)
-    return results
+    return _KEPT.findall(sentence.casefold())
 
 
 def _holds(text: str, must: list[str]) -> bool:
@@ -163,18 +104,109 @@ def _holds(text: str, must: list[str]) -> bool:
     return all(found.count(word) >= must.count(word) for word in set(must))
 
 
+# ----------------------------------------------------------------------------------------------------------- trimming
+
+Strength = Literal["light", "plain", "hard"]
+
+
+class Trim(NamedTuple):
+    """A trimmed sentence; `cost` is 0 for an end at a good place and up to 1 for a poor one."""
+
+    text: str
+    cost: float
+    strength: Strength
+
+
+def trims(
+    sentence: str,
+    budgets: Sequence[int] = (75,),
+    *,
+    max_words: int | None = None,
+    strengths: Sequence[Strength] = ("plain", "hard", "light"),
+) -> list[Trim]:
+    """Trim one sentence to each of several lengths, at each of several strengths.
+
+    Parameters
+    ----------
+    sentence : str
+    budgets : sequence of int
+        The most characters of a trim.
+    max_words : int, optional
+        The most words of a trim.
+    strengths : sequence of {"plain", "hard", "light"}
+        "light" leaves out datelines, parentheses and the end. "plain" also leading adverbials, time words, insertions,
+        articles, and auxiliaries before a participle. "hard" also phrases of place inside the sentence.
+
+    Returns
+    -------
+    list of Trim
+        Each text once, in the order of `strengths`; empty where no budget can hold what the sentence must keep.
+
+    Examples
+    --------
+    >>> trims("LONDON (Reuters) - The mayor, 54, was not re-elected on Sunday, police said.")[0].text
+    'Mayor was not re-elected, police said'
+    >>> trims("The mayor of the old town by the sea said that he would not resign.", [30])
+    []
+    """
+    text = _clean(sentence)
+    must = kept_words(sentence)
+    found: dict[str, Trim] = {}
+    if is_unspaced(text):
+        cut = [_cut_unspaced(text, budget, must) for budget in budgets]
+        return list({each.text: each for each in cut if each}.values())
+    longest = max(budgets, default=0)
+    for words, source, strength in _compressed(text, strengths, places=not must):
+        floor = _kept_until(" ".join(words)) if must else 0
+        cuts = [cut for cut in _cuts(words, longest - len(source)) if cut[1] >= floor]
+        most = None if max_words is None else max_words - source.count(" ")
+        for budget in budgets:
+            best = _best_cut(cuts, budget - len(source), most)
+            title = polish(" ".join(words[: best[0]]) + source) if best else ""
+            if best and title and title not in found and (not must or _holds(title, must)):
+                found[title] = Trim(title, best[2], strength)
+    return list(found.values())
+
+
+def _compressed(text: str, strengths: Sequence[Strength], *, places: bool) -> Iterator[tuple[list[str], str, Strength]]:
+    """Give a sentence's words at each strength, before it is cut, and the words that name the source of its claim."""
+    if "plain" in strengths or "hard" in strengths:
+        main, source = _split_source(_TIME.sub(_without_time, _drop_lead(text)))
+        words = _drop_small_words(_drop_insertions(main).split())
+        if "plain" in strengths:
+            yield words, source, "plain"
+        if "hard" in strengths and places and not _PLACES.isdisjoint(words) and (fewer := _drop_places(words)) != words:
+            yield fewer, source, "hard"
+    if "light" in strengths:
+        main, source = _split_source(text)
+        yield main.split(), source, "light"
+
+
+def _kept_until(text: str) -> int:
+    return max((found.end() for found in _KEPT.finditer(text.casefold())), default=0)
+
+
 def polish(text: str) -> str:
-    """A capital first, no full stop last."""
+    """Put a capital first and no full stop last; never makes a text longer.
+
+    Examples
+    --------
+    >>> polish("council votes."), polish("mayor leaves the U.S."), polish("iPhone sold “today.”")
+    ('Council votes', 'Mayor leaves the U.S.', 'iPhone sold “today”')
+    """
     text = text.strip(" ,;:–—-")
-    stopped = text.rstrip("\"”’'")
-    if stopped.endswith((".", "…", "。")) and not re.search(r"\b(?:[^\W\d_]\.){2,}$|\b(?:Inc|Ltd|Co|Corp|Jr|Sr)\.$", stopped):
-        text = stopped.rstrip(".…。 ") + text[len(stopped) :]
+    ended = text.rstrip("\"”’'")
+    if ended.endswith((".", "…", "。")) and not _ABBREVIATION.search(ended):
+        text = ended.rstrip(" .…。") + text[len(ended) :]
     start = len(text) - len(text.lstrip(_OPENERS))
-    word = text[start:].split(None, 1)[:1]
-    if word and word[0].islower() and len(text[start].upper()) == 1:  # iPhone stays
-        text = text[:start] + text[start].upper() + text[start + 1 :]
+    first = text[start:].split(None, 1)
+    capital = text[start : start + 1].upper()
+    if first and first[0].islower() and len(capital) == 1:  # iPhone stays as it is
+        text = text[:start] + capital + text[start + 1 :]
     return text
 
+
+_ABBREVIATION = re.compile(r"\b(?:(?:[^\W\d_]\.){2,}|(?:Inc|Ltd|Co|Corp|Jr|Sr)\.)$")
 
 # ---- cleaning
 
@@ -184,25 +216,28 @@ _MONTH = (
     r"|Sept?(?:ember|\.)?|Oct(?:ober|\.)?|Nov(?:ember|\.)?|Dec(?:ember|\.)?)"
 )
 _DATE = rf"(?:\d{{1,2}}(?:st|nd|rd|th)?\s{_MONTH}|{_MONTH}\s\d{{1,2}}(?:st|nd|rd|th)?)(?:,?\s\d{{4}})?(?!\d)"
-_DASH = r"(?:—|–|--?)"
 _DATELINE = re.compile(
-    rf"^(?:[A-Z][A-Z.'’-]+(?:[ /][A-Z][A-Z.'’-]+)*(?:,\s[A-Z][\w.]*(?:\s[A-Z]\w+)?){{0,2}}(?:,\s{_DATE})?\s*(?:\([^)]{{2,40}}\)\s*)?"
+    r"(?:[A-Z][A-Z.'’-]+(?:[ /][A-Z][A-Z.'’-]+)*(?:,\s[A-Z][\w.]*(?:\s[A-Z]\w+)?){0,2}"
+    rf"(?:,\s{_DATE})?\s*(?:\([^)]{{2,40}}\)\s*)?"
     rf"|(?:[A-Z][\w.'’-]+[,\s]+){{0,4}}(?:{_DATE}\s*)?\([A-Z][^)]{{1,40}}\)\s*"
-    rf"|(?:{_DAY},\s)?{_DATE}\s*){_DASH}\s+(?=[\"“'‘A-Z0-9])"
+    rf"|(?:{_DAY},\s)?{_DATE}\s*)(?:—|–|--?)\s+(?=[\"“'‘A-Z0-9])"
 )
-_ASIDE = re.compile(r"\s*(?:\([^()]*\)|（[^（）]*）|\[\d+\]|\[edit\])")
-_STRAY = re.compile(r"[][(){}（）|]|\s+(?=[,.;:!?])")
-_LEADING_MARKS = " ]*#>|•·.,;:–—"
+_ASIDE = re.compile(r"\s*(?:\([^()]*\)|（[^（）]*）|\[(?:\d+|edit)\])")
+_BRACKET = re.compile(r"[][(){}（）|]")
+_STRAY_SPACE = re.compile(r" (?=[,.;:!?](?: |$))")
+_LEADING_MARKS = " ]*#>|•·.,;:–—)}"
 
 
 def _clean(sentence: str) -> str:
-    """Drop the dateline, what stands in parentheses and stray marks; one space between words, no full stop."""
+    """Drop the dateline, what stands in parentheses, stray marks and the last full stop."""
     text = " ".join(sentence.split()).lstrip(_LEADING_MARKS)
-    text = _DATELINE.sub("", text)
-    while (shorter := _ASIDE.sub("", text)) != text:
-        text = shorter
-    text = _STRAY.sub("", text).lstrip(_LEADING_MARKS).rstrip(" ,;:–—-")
-    return " ".join(text.split())
+    text = text[found.end() :] if (found := _DATELINE.match(text)) else text
+    if _BRACKET.search(text):
+        while (shorter := _ASIDE.sub("", text)) != text:
+            text = shorter
+        text = " ".join(_BRACKET.sub("", text).lstrip(_LEADING_MARKS).split())
+    text = _STRAY_SPACE.sub("", text).rstrip(" ,;:–—-")
+    return text if _ABBREVIATION.search(text, max(0, len(text) - 20)) else text.rstrip(" .…。")
 
 
 # ---- leaving out
@@ -210,60 +245,93 @@ def _clean(sentence: str) -> str:
 _LEADERS = frozenset(
     """in on at after as while when following during with despite since for by from under speaking just today yesterday
     earlier late early last this before although though because amid over within upon due among throughout until
-    meanwhile however also still now recently additionally furthermore and but so yet""".split()
+    recently""".split()
 )
-_CONNECTORS = frozenset("and but so yet also meanwhile however still additionally furthermore".split())
+_CONNECTORS = frozenset("and but so yet also meanwhile however still additionally furthermore now".split())
 _COMMA = re.compile(r",\s+")
-_NO_START = _LEADERS - {"just", "over", "under", "still", "now", "last"} | frozenset(
-    "he she it they we i you this these who which where whose or that to of".split()
-)
-_SAY = frozenset(
-    """said says say told tells claimed claims alleged alleges reported reports announced announces confirmed confirms
-    stated states added adds argued argues wrote writes insisted insists warned warns""".split()
-)
-_TIME = re.compile(
-    rf",\s(?P<a>(?:early|late)?\s?(?:on\s)?(?:{_DAY}|{_DATE}),?\s?(?:{_DATE})?)(?:,|$)"
-    rf"|,?\s(?:early\s|late\s|earlier\s)?on\s{_DAY}(?:\s(?:morning|afternoon|evening|night))?(?:,?\s(?:the\s)?{_DATE},?)?(?!\w|['’])"
-    rf"|,?\son\s(?:the\s)?{_DATE}(?!\w|['’])"
-    rf"|,?\s(?:earlier\s|late\s|early\s)?(?:yesterday|today|tonight|this\s(?:morning|afternoon|evening|week)|last\s(?:night|week|month|{_DAY}))"
-    rf"(?:\s(?:morning|afternoon|evening|night))?(?!\w|['’])"
-    rf"|\s(?:early\s|late\s)?{_DAY}(?:\s(?:morning|afternoon|evening|night))?(?=\s[a-z]|[,.]|$)"
-)
-_HOLDS_TIME = frozenset(
-    """since until till by from between before after during over for of the a an next last every each this in than through
-    to and or within around about into past""".split()
+_NO_START = (_LEADERS - {"just", "over", "under", "last"}) | frozenset(
+    "he she it they we i you this these who which where whose or and that to of".split()
 )
 
 
 def _drop_lead(text: str) -> str:
     """Drop "However," and "On Tuesday," and "As the case continues, ", when a subject and a verb follow."""
-    first = text.split(None, 1)[0].rstrip(",").casefold()
-    if first in _CONNECTORS:
+    first = text.split(None, 1)[0].rstrip(",").casefold() if text else ""
+    if first in _CONNECTORS and text[len(first) :].lstrip(", "):
         text = text[len(first) :].lstrip(", ")
-        first = text.split(None, 1)[0].rstrip(",").casefold() if text else ""
-    if first not in _LEADERS:
+    words = text.split(None, 2)
+    if words and words[0].rstrip(",").casefold() not in _LEADERS and words[1:2] != ["after"]:
         return text
     for found in _COMMA.finditer(text, 0, 180):
         lead, rest = text[: found.start()], text[found.end() :]
         word = rest.split(None, 1)[0] if rest else ""
-        place = word[:1].isupper() and text[: found.start()].rsplit(None, 1)[-1][:1].isupper()
-        if word.rstrip(",").casefold() in _NO_START or word.endswith("ing") or (place and ", " in rest[:25]):
+        place = word[:1].isupper() and lead.rsplit(None, 1)[-1][:1].isupper()  # Washington, D.C.
+        year = len(word) == 4 and word.isdigit()
+        if word.rstrip(",").casefold() in _NO_START or word.endswith("ing") or year or (place and ", " in rest[:25]):
             continue
-        if len(rest) > 25 and _VERB.search(rest[:90]) and not _KEPT.search(lead) and "according" not in lead.casefold():
+        if len(rest) > 25 and any(map(_is_verb, rest[:90].split())) and not _is_needed(lead):
             return rest
     return text
 
 
-def _drop_time(text: str) -> str:
-    return _TIME.sub(_timeless, text)
+def _is_needed(part: str) -> bool:
+    """Whether a part of a sentence holds a negation, a condition, a hedge, or says whose claim it is."""
+    words = part.casefold().replace(",", " ").split()
+    return bool(_KEPT.search(part.casefold())) or not (_HEDGES | _SAY | {"according"}).isdisjoint(words)
 
 
-def _timeless(found: re.Match[str]) -> str:
-    before = found.string[: found.start()].rsplit(None, 1)
-    word = before[-1] if before else ""
-    if word.casefold() in _HOLDS_TIME or (found[0].lstrip()[:1].isupper() and word[:1].isupper()):
-        return found[0]
-    return ""
+_PART_OF_DAY = r"(?:\s(?:morning|afternoon|evening|night))?"
+_TIME = re.compile(
+    rf",\s(?:early\s|late\s)?(?:on\s)?(?:{_DAY}{_PART_OF_DAY}(?:,\s{_DATE})?|{_DATE})(?:,|$)"
+    rf"|(?:^|,?\s)(?:early\s|late\s|earlier\s)?[Oo]n\s(?:the\s)?(?:{_DAY}{_PART_OF_DAY}(?:,?\s(?:the\s)?{_DATE},?)?|{_DATE})(?!\w|['’])"
+    rf"|,?\s(?:(?:earlier|late|early)\s)?(?:yesterday|today|tonight|this\s(?:morning|afternoon|evening|week)"
+    rf"|last\s(?:night|week|month|{_DAY})){_PART_OF_DAY}(?!\w|['’])"
+    rf"|\s(?:early\s|late\s)?{_DAY}{_PART_OF_DAY}(?=\s[a-z]|[,.]|$)"
+)
+_HOLDS_TIME = frozenset(
+    """since until till by from between before after during over for of the a an next last every each this in than
+    through to and or within around about into past""".split()
+)
+
+
+def _without_time(found: re.Match[str]) -> str:
+    before = found.string[: found.start()].rsplit(None, 1)[-1:]
+    word = before[0] if before else ""
+    named = found[0].lstrip(", ")[:1].isupper() and word[:1].isupper()  # Black Friday
+    return found[0] if word.casefold() in _HOLDS_TIME or named else ""
+
+
+_SAY = frozenset(
+    """said says say told tells claimed claims claim alleged alleges reported reports announced announces confirmed
+    confirms stated states added adds argued argues wrote writes insisted insists warned warns""".split()
+)
+_NO_SOURCE = frozenset(
+    """and but or who which that as while after when where with including because although though if he she they it has
+    have had will would must should can could may is are was were be been to""".split()
+)
+_ACCORDING = re.compile(r",?\saccording\sto\s[^,;]+")
+_SEGMENT = re.compile(r",([\"”’']?)(\s[^,;]+)")
+
+
+def _split_source(text: str) -> tuple[str, str]:
+    """Cut ", police said" or "according to the BBC" off, with all that follows: claim and source stay together."""
+    if (found := _ACCORDING.search(text, 20)) is not None:
+        source = found[0].split()
+        end = next((n for n, word in enumerate(source[3:], 3) if word in _BOUNDARIES and word != "of"), len(source))
+        return text[: found.start()], found[0][: found[0].index("a")] + " ".join(
+            source[source.index("according") : end]
+        )
+    if _SAY.isdisjoint(text.replace(",", " ").split()):
+        return text, ""
+    for found in _SEGMENT.finditer(text, 20):
+        words = found[2].split()
+        said = next((n for n, word in enumerate(words[:7]) if word in _SAY), None)
+        if said is None or words[0].casefold() in _NO_SOURCE:
+            continue
+        after = words[said + 1 :]
+        if len(after) < 6 and (said or after) and _NO_SOURCE.isdisjoint(word.casefold() for word in after):
+            return text[: found.start()] + found[1], "," + found[2].rstrip()
+    return text, ""
 
 
 _ASIDES = frozenset(
@@ -273,63 +341,31 @@ _ASIDES = frozenset(
 
 
 def _drop_insertions(text: str) -> str:
-    """Drop ", who was 54," and ", a spokesman," from the middle of a sentence."""
+    """Drop ", who was 54," and ", a spokesman," and ", Oregon," from the middle of a sentence."""
     head, *segments = text.split(", ")
-    if len(segments) < 2:
-        return text
-    gap = False
-    for place, segment in enumerate(segments):
-        following = segments[place + 1] if place + 1 < len(segments) else ""
-        if following and _is_aside(head, segment, following):
-            gap = True
+    if not segments:
+        return head
+    joint = ", "
+    for segment, following in zip(segments, [*segments[1:], ""], strict=True):
+        if following and _is_insertion(head, segment, following):
+            joint = " "
             continue
-        head += (" " if gap and not segment.startswith(("and ", "or ")) else ", ") + segment
-        gap = False
+        head, joint = head + joint + segment, ", "
     return head
 
 
-def _is_aside(head: str, segment: str, following: str) -> bool:
-    first, after = segment.split(None, 1)[0], following.split(None, 1)[0]
-    if _KEPT.search(segment) or _is_said(segment) or after in ("or", "which", "who"):
+def _is_insertion(head: str, segment: str, following: str) -> bool:
+    first, after = (segment.split() or [""])[0], (following.split() or [""])[0]
+    name = (head.split() or [""])[-1][:1].isupper()
+    if _is_needed(segment) or after in ("or", "which", "who"):
         return False
     if after == "and":
-        return first in ("a", "an", "the", "who", "whose", "which", "where") and head.rsplit(None, 1)[-1][:1].isupper()
+        return name and first in ("a", "an", "the", "who", "whose", "which", "where")
     if first in _ASIDES or (segment.isdigit() and len(segment) < 4):
         return True
-    if first[:1].isupper() and len(segment.split()) < 3:  # Baton Rouge, Louisiana, was
-        return after[:1].islower() and head.rsplit(None, 1)[-1][:1].isupper()
-    return bool(first[:1].islower() and _VERB.match(after) and not _VERB.search(head))
-
-
-def _is_said(segment: str) -> bool:
-    return not _SAY.isdisjoint(segment.casefold().strip(" ,").split()) or "according to" in segment.casefold()
-
-
-_NO_SOURCE = frozenset(
-    """and but or who which that as while after when where with including because although though if he she they it has
-    have had will would must should can could may is are was were be been to""".split()
-)
-
-
-def _split_attribution(text: str) -> tuple[str, str]:
-    """Cut ", police said" or "according to the BBC" off, with all that follows it: the claim must be read with it."""
-    found = re.search(r",?\saccording\sto\s[^,;]+", text)
-    if found and found.start() > 20:
-        return text[: found.start()], found[0]
-    if _SAY.isdisjoint(text.casefold().replace(",", " ").split()):
-        return text, ""
-    start = 0
-    for found in re.finditer(r",[\"”’']?\s([^,;]+)", text):
-        words = found[1].split()
-        said = next((n for n, word in enumerate(words[:7]) if word in _SAY), None)
-        if said is None or words[0].casefold() in _NO_SOURCE or found.start() < 20:
-            continue
-        after = words[said + 1 :]
-        if len(after) > 5 or not (said or after) or any(word.casefold() in _NO_SOURCE for word in after):
-            continue
-        start = found.start()
-        return text[:start], text[start : found.end()].rstrip()
-    return text, ""
+    if first[:1].isupper() and len(segment.split()) < 3:
+        return name and after[:1].islower()
+    return bool(first[:1].islower() and _is_verb(after) and not any(map(_is_verb, head.split())))
 
 
 _KEEPS_ARTICLE = frozenset(
@@ -338,10 +374,11 @@ _KEEPS_ARTICLE = frozenset(
 )
 _AUXILIARIES = frozenset("was were is are".split())
 _IRREGULAR = frozenset(
-    """begun born broken brought built caught chosen cut driven drawn found held hit hurt kept killed known laid left lost
-    made met put seen seized set shot shut sold stolen struck sunk sworn taken thrown torn won worn written hanged""".split()
+    """begun born broken brought built caught chosen cut driven drawn found held hit hurt kept killed known laid left
+    lost made met put seen seized set shot shut sold stolen struck sunk sworn taken thrown torn won worn
+    written hanged""".split()
 )
-_NOT_PASSIVE = frozenset(
+_NOT_PASSIVE = frozenset(  # what would turn round without "was", and what is no participle
     """told asked warned offered sent denied shown given refused informed advised promised paid granted said reported
     claimed alleged thought quoted questioned used supposed indeed hundred naked need needed""".split()
 )
@@ -352,19 +389,21 @@ _NO_SUBJECT = frozenset(
 
 
 def _drop_small_words(words: list[str]) -> list[str]:
-    """Headlinese: no articles, no auxiliary before a participle, no "that" after "said"."""
+    """Leave out articles, auxiliaries before a participle, and "that" after "said", as headlines do."""
     kept: list[str] = []
-    for place, word in enumerate(words[:-1]):
-        following = words[place + 1]
+    for place, (word, following) in enumerate(pairwise(words)):
+        last = kept[-1] if kept else ""
         if word in ("the", "a", "an") or (place == 0 and word in ("The", "A", "An")):
             if following.casefold().strip(",.") not in _KEEPS_ARTICLE:
                 continue
-        elif word in _AUXILIARIES or (word in ("been", "being") and kept and kept[-1] in ("has", "have", "had")):
-            if _is_participle(following) and kept and kept[-1].casefold() not in _NO_SUBJECT:
-                if word == "been":
-                    kept.pop()
+        elif word in _AUXILIARIES:
+            if last and last.casefold() not in _NO_SUBJECT and _is_participle(following):
                 continue
-        elif word == "that" and kept and kept[-1] in _SAY:
+        elif word == "been" and last in ("has", "have", "had"):
+            if len(kept) > 1 and kept[-2].casefold() not in _NO_SUBJECT and _is_participle(following):
+                kept.pop()
+                continue
+        elif word == "that" and last in ("said", "says", "announced", "confirmed", "stated", "insisted"):
             continue
         kept.append(word)
     return [*kept, *words[-1:]]
@@ -372,145 +411,225 @@ def _drop_small_words(words: list[str]) -> list[str]:
 
 def _is_participle(word: str) -> bool:
     word = word.rstrip(",;")
-    return (word.endswith("ed") and len(word) > 4 or word in _IRREGULAR) and word not in _NOT_PASSIVE
+    return (word in _IRREGULAR or (word.endswith("ed") and len(word) > 4)) and word not in _NOT_PASSIVE
 
 
 _PLACES = frozenset("in at on near during via outside inside within along around throughout across".split())
 
 
 def _drop_places(words: list[str]) -> list[str]:
-    """Drop "in Mombasa, Kenya" and its like before the end, where nothing negative stands before it."""
+    """Leave out "in Mombasa, Kenya," and its like before the end."""
     kept: list[str] = []
     place = 0
     while place < len(words):
-        end = _place_end(words, place) if kept and words[place] in _PLACES else 0
-        if end and end < len(words) and not _VERB.fullmatch(kept[-1]) and kept[-1].casefold() not in _NEVER_LAST:
-            place = end
-            continue
+        last = kept[-1] if kept else ""
+        if words[place] in _PLACES and last and not _is_verb(last) and last.casefold() not in _NEVER_LAST:
+            end = _place_end(words, place)
+            if end < len(words) and words[end] not in ("and", "or"):
+                place = end
+                continue
         kept.append(words[place])
         place += 1
     return kept
 
 
 def _place_end(words: list[str], place: int) -> int:
-    """Where the phrase that begins with the preposition at `place` ends."""
+    """Where the phrase ends whose preposition stands at `place`."""
     for end in range(place + 1, len(words)):
-        word = words[end]
-        if word[-1] == "," and not words[end + 1 : end + 2][0][:1].isupper() if end + 1 < len(words) else False:
-            return end + 1
-        if word != "of" and (word in _BOUNDARIES or _VERB.fullmatch(word)) and end > place + 1:
+        word, before = words[end], words[end - 1]
+        if before[-1] == "," and not word[:1].isupper():
+            return end
+        if end > place + 1 and word != "of" and (word in _BOUNDARIES or _is_verb(word)):
             return end
     return len(words)
 
 
 # ---- cutting
 
-_VERB = re.compile(
-    r"\b(?:is|are|was|were|be|been|has|have|had|will|would|can|could|may|might|must|should|do|does|did|(?!hundred|united)[a-z]{2,}ed"
-    r"|says?|said|won|lost|took|takes?|begins?|began|begun|made|makes?|met|meets?|held|holds?|hits?|kills?|dies|found|finds?|wins?|set|sets"
-    r"|left|leaves?|led|leads?|rose|fell|came|comes?|went|goes|gave|gives?|became|becomes?|broke|broken|shot|cut|won|told|spoke|wrote|struck"
-    r"|saw|seen|ran|runs?|got|gets?|plans?|faces?|resigns?|returns?|calls?|warns?|announces?|reports?|claims?|opens?|votes?|wants?"
-    r"|stood|put|brought|built|bought|sold|sent|sank|swept|drew|threw|grew|knew|flew|began|chose|shut|beat|stole|hurt|caught|felt|kept|paid|"
-    r"lay|laid|rises?|falls?|continues?|remains?|seeks?|sought|agrees?|rejects?|passes|backs?|urges?|accuses?|shows?|marks?|releases?)\b"
+_VERBS = frozenset(
+    """is are was were be been has have had will would can could may might must should do does did say says said won lost
+    took take takes begin begins began begun make makes made met meet meets held hold holds hit hits kill kills dies
+    found find finds win wins set sets left leave leaves lead leads rose fell came come comes went goes gave give gives
+    became become becomes broke broken shot cut cuts told spoke wrote struck saw seen ran run runs got get gets plan
+    plans face faces resign resigns return returns call calls warn warns announce announces report reports claim claims
+    open opens vote votes want wants stood put brought built bought sold sent sank swept drew threw grew knew flew chose
+    shut beat stole hurt caught felt kept paid lay laid rise rises fall falls continue continues remain remains seek
+    seeks sought agree agrees reject rejects passes back backs urge urges accuse accuses show shows mark marks release
+    releases""".split()
 )
+
+
+def _is_verb(word: str) -> bool:
+    word = word.rstrip(",;:.")
+    return word in _VERBS or (len(word) > 3 and word.endswith("ed") and word.islower() and word != "hundred")
+
+
 _NEVER_LAST = frozenset(
     """the a an of and or nor but to in on at by for from with without into onto upon about against between among during
-    after before since until as than that this these those its his her their our my your whose which who whom where
-    when while because if unless although though is are was were be been being am has have had having do does did will
-    would can could may might must shall should not no very more most less least such so too both either neither each
-    every any some several many few all other another said says say told including according due per via amid near over
-    under through across around within toward towards behind beyond despite off out up down upon also only just nearly
-    almost about approximately roughly mr mrs ms dr new former first second third two three four five six seven eight
-    nine ten one hundred thousand million billion he she it they we i you there 's whether how what why der den dem des
-    das ein eine einen einem einer und oder im am zu von mit für auf le la les un une du de et ou au aux el los las y del
-    en il lo gli e di da het een van op met o os da do das dos em""".split()
+    after before until as than that this these those its his her their our my your whose which who whom where when while
+    because if unless although though is are was were be been being am has have had having do does did will would can
+    could may might must shall should not no very more most less least such so too both either neither each every any
+    some several many few all other another said says told including according due per via amid near over under through
+    across around within toward towards behind beyond despite upon also only just nearly almost approximately roughly
+    mr mrs ms dr new former first second third two three four five six seven eight nine ten one hundred thousand million
+    billion he she it they we i you there whether how what why shortly soon days hours
+    der den dem des das ein eine einen einem einer und oder im am zu von mit für auf le la les un une du de et ou au aux
+    el los las y del en il lo gli di da het een van op met os das dos em""".split()
+)
+_CLAUSES = frozenset(
+    """after as while when where who which whose because although though following amid before since until despite
+    whereas but and""".split()
 )
 _BOUNDARIES = {
-    **dict.fromkeys(
-        "after as while when where who which whose because although though following amid before since until despite whereas".split(),
-        0.0,
-    ),
+    **dict.fromkeys(_CLAUSES, 0.0),
     **dict.fromkeys(
         """in on at by for from with during near over under through across around within toward towards into onto behind
-        beyond but via among outside inside along throughout around alongside about upon including""".split(),
+        beyond via among outside inside along throughout alongside about upon including""".split(),
         0.1,
     ),
-    **dict.fromkeys("and or".split(), 0.2),
+    **dict.fromkeys(("and", "or"), 0.2),
     **dict.fromkeys("of to that than against between was were is are has have had will would".split(), 0.4),
 }
 _HELD = frozenset(  # words that a cut would tear from what follows them
-    """plans plan planned set expected wants want wanted agreed agrees refused due likely about ready able continue
-    continues began begun begins tried try trying seeks seek sought vowed vows ordered forced allowed asked urged told
-    called calls appears appeared seems seemed intends intended hopes hoped decided decides such well rather instead
-    ahead because prior according number part one members member end kind type lack""".split()
+    """plans plan planned set expected wants want wanted agreed agrees refused likely about ready able continue
+    continues began begins tried try trying seeks seek sought vowed vows ordered forced allowed asked urged told call
+    called calls appears appeared seems seemed intends intended hopes hoped decided decides well rather instead ahead prior number
+    part members member end kind type lack connection addition response order charge front view result hand takes took
+    deal accused charged""".split()
 )
-_FORCED = 0.6
+_TORN = 0.7
 _QUOTES = re.compile(r"[\"“”‘„«»]|(?<!\w)'|'(?!\w)")
 
 
-def _cuts(words: list[str]) -> Iterator[tuple[int, int, float]]:
-    """Every place where the words may end: how many words, how many characters, at what cost."""
-    length, quoted, verb = -1, False, False
-    titled = sum(word[:1].isupper() for word in words) > 0.7 * len(words)
+def _cuts(words: list[str], longest: int) -> Iterator[tuple[int, int, float]]:
+    """Give every place where the words may end: how many words, how many characters, at what cost."""
+    torn = frozenset() if _HEDGES.isdisjoint(words) else _torn_from_hedges(words)
+    titled = sum(word[0].isupper() for word in words) > 0.7 * len(words)
+    length, quote, verb = -1, "", False
+    quotes = bool(_QUOTES.search(" ".join(words)))
     for place, word in enumerate(words, 1):
         length += 1 + len(word)
-        quoted = _quoted_after(word, quoted)
-        bare = word.strip("\"'“”‘’,;:.").casefold()
-        verb = verb or bool(_VERB.search(word))
-        if quoted or bare in _NEVER_LAST or word.endswith(("'s", "’s")):
+        if length > longest:
+            return
+        quote = _quote_after(word, quote) if quotes else ""
+        verb = verb or _is_verb(word)
+        bare = word.strip("\"'“”‘’,;:.!?").casefold()
+        if quote or bare in _NEVER_LAST or place in torn or word.endswith(("'s", "’s")):
             continue
         cost = 0.0 if place == len(words) else _cut_cost(words, place, bare, titled=titled)
         if cost is not None:
             yield place, length, cost if verb else min(1.0, cost + 0.4)
 
 
-def _quoted_after(word: str, quoted: bool) -> bool:
+def _torn_from_hedges(words: list[str]) -> frozenset[int]:
+    """Places where a cut would keep a claim and lose its "reportedly"."""
+    torn: set[int] = set()
+    hedged = False
+    for place in range(len(words) - 1, 0, -1):
+        hedged = hedged or words[place].strip(",").casefold() in _HEDGES
+        if words[place] in _CLAUSES or (words[place - 1][-1] == "," and words[place].casefold() not in _HEDGES):
+            hedged = False
+        if hedged:
+            torn.add(place)
+    return frozenset(torn)
+
+
+_CLOSING = {"“": "”", "‘": "’", "„": "“", "«": "»", '"': '"', "'": "'"}
+
+
+def _quote_after(word: str, quote: str) -> str:
+    """The mark that must still come after `word` for the quote to be closed; empty outside quotes."""
     for mark in _QUOTES.findall(word):
-        quoted = mark in "“‘„«" or (mark in "\"'" and not quoted)
-    return quoted
+        if quote:
+            quote = "" if mark == quote or (quote == "”" and mark == '"') else quote
+        elif mark in _CLOSING and not (mark == "'" and not word.startswith(("'", '"', "“"))):
+            quote = _CLOSING[mark]
+    if quote == "’" and word.rstrip(",.;").endswith("’"):
+        return ""
+    return quote
 
 
 def _cut_cost(words: list[str], place: int, bare: str, *, titled: bool) -> float | None:
     """What it costs to end before `words[place]`; None inside a name, a number or a phrase."""
     word, following = words[place - 1], words[place]
     ahead = words[place + 1] if place + 1 < len(words) else ""
+    capital, number = word[:1].isupper() and not titled, word[-1:].isdigit()
     if word[-1] in ",;:–—" or following[0] in "–—":
-        return 0.2 if word[-1] == "," and following[:1].isupper() and word[:1].isupper() else 0.0
+        return 0.2 if capital and following[:1].isupper() else 0.0
     cost = _BOUNDARIES.get(following.casefold() if titled else following)
-    if cost is not None:
-        if word[:1].isupper() and ahead[:1].isupper() and following in ("of", "and", "for", "de", "in", "on") and not titled:
-            return _FORCED if following != "in" else cost
-        if word[-1:].isdigit() and ahead[:1].isdigit():
+    if cost is None:
+        if number or word[0] in "$£€" or (capital and following[:1].isupper()):
             return None
-        return _FORCED if bare in _HELD else cost
-    if word[:1].isupper() and following[:1].isupper() and not titled:
+        return None if _is_verb(word) or _is_verb(following) else _TORN
+    if (number and ahead[:1].isdigit()) or (following == "against"):
         return None
-    if word[-1].isdigit() or word[:1] in "$£€":
-        return None
-    return _FORCED + (0.2 if word[:1].isupper() or following[:1].isupper() else 0.1)
+    if capital and ahead[:1].isupper() and following in ("of", "and", "for", "de", "on"):
+        return None if following in ("of", "de") else _TORN
+    return _TORN if bare in _HELD else cost
 
 
-def _best_cut(words: list[str], cuts: list[tuple[int, int, float]], budget: int, max_words: int | None) -> Trim | None:
-    best, best_worth = None, -9.0
-    for place, length, cost in cuts:
-        if length > budget or (max_words is not None and place > max_words):
-            break
-        worth = length / budget - cost
-        if worth >= best_worth:
-            best, best_worth = (place, cost), worth
-    if best is None:
-        return None
-    return Trim(" ".join(words[: best[0]]), best[1])
+def _best_cut(cuts: list[tuple[int, int, float]], budget: int, max_words: int | None) -> tuple[int, int, float] | None:
+    """Of the places within the budget, the one that keeps most at the least cost."""
+    fitting = [cut for cut in cuts if cut[1] <= budget and (max_words is None or cut[0] <= max_words)]
+    return max(fitting, key=lambda cut: cut[1] / budget - cut[2] / 4, default=None)
+
+
+def first_words(sentence: str, max_characters: int, *, max_words: int | None = None) -> str:
+    """Cut out the first whole words that fit; empty when they would lose a negation or whose claim it is.
+
+    Examples
+    --------
+    >>> first_words("The mayor of the town resigned.", 12)
+    'Mayor'
+    """
+    text = _clean(sentence)
+    must = kept_words(sentence)
+    if _split_source(text)[1]:
+        return ""
+    units, joint = (list(text), "") if is_unspaced(text) else (re.sub(r"[\"“”«»„]", "", text).split()[:60], " ")
+    for start in range(len(units)):
+        run = units[start:][:max_words] if joint else units[start : start + max(max_characters, 0)]
+        while run and (len(joint.join(run)) > max_characters or run[-1].strip(",;:").casefold() in _NEVER_LAST):
+            run.pop()
+        while run and run[0].casefold() in ("the", "a", "an"):
+            run.pop(0)
+        title = polish(joint.join(run))
+        if title and _holds(title, must):
+            return title
+    return ""
 
 
 # ---- scripts without spaces
 
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+_BREAKS = "、，,；;：:　 "
+_CLOSERS = {"「": "」", "『": "』", "“": "”", "《": "》", "〈": "〉", "【": "】", "‘": "’", "（": "）"}
+_PARTICLES = "のはがをにとでもへや的和与與在之"
 
 
-def _is_unspaced(text: str) -> bool:
-    return len(_UNSPACED.findall(text)) > len(text) / 3 and text.count(" ") < len(text) / 12
+def is_unspaced(text: str) -> bool:
+    """Whether a text is in a script that puts no spaces between words (Chinese, Japanese, Thai …)."""
+    return text.count(" ") < len(text) / 12 and len(_UNSPACED.findall(text)) > len(text) / 3
 
 
-def _cut_unspaced(text: str, budget: int) -> Trim | None:
-    raise NotImplementedError
+def _cut_unspaced(text: str, budget: int, must: list[str]) -> Trim | None:
+    """Cut at characters: at a mark where one is in reach, never in a number, a foreign word or a quote."""
+    text = text.rstrip("。．.！!")
+    if len(text) <= budget:
+        return Trim(text, 0.0, "plain") if text and _holds(text, must) else None
+    kept = max((found.end() for found in _KEPT.finditer(text.casefold())), default=1)
+    ends = [end for end in range(budget, max(kept, 1) - 1, -1) if _may_end(text, end)]
+    marks = [end for end in ends if text[end] in _BREAKS and end >= budget / 3]
+    end = next(iter(marks or ends), 0)
+    return Trim(text[:end], 0.1 if marks else _TORN, "plain") if end and _holds(text[:end], must) else None
+
+
+def _may_end(text: str, end: int) -> bool:
+    last, following = text[end - 1], text[end]
+    if last in _BREAKS or last in _PARTICLES or last in _CLOSERS:
+        return False
+    if following.isascii() and following.isalnum() and last.isascii() and last.isalnum():
+        return False
+    if (last.isdigit() and (following.isalnum() or following in ".,")) or following in "ー々ゃゅょっャュョッ」』”）":
+        return False
+    return all(text.count(left, 0, end) <= text.count(right, 0, end) for left, right in _CLOSERS.items())

@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from functools import lru_cache, partial
+from functools import partial
 from typing import Literal
 
 from retitlekit import wrappings
-from retitlekit.leaks import LEAKS as LEAKS
-from retitlekit.leaks import Leak as Leak
-from retitlekit.leaks import find_leaks as find_leaks
-from retitlekit.wrappings import TITLE_WORD, WORDY, NoTitle
+from retitlekit.leaks import CJK, Leak, echoes, find_leaks
+from retitlekit.wrappings import TITLE_WORD, WORDY, NoTitle, tidied
+
+__all__ = ["PROBLEMS", "REPAIRS", "Extraction", "Leak", "extract_title", "find_leaks", "word_diff"]
 
 REPAIRS = {
     "whitespace": "spaces, line ends or no-break spaces tidied",
@@ -94,8 +93,8 @@ def extract_title(
 
     Notes
     -----
-    Time is linear in the length of the completion. What is repaired is what users of retitling plugins and chat
-    interfaces report: quotes, labels, Markdown, preambles, lists, thinking, refusals, leaked prompts.
+    The time is linear in the length of the completion. Each repair answers a fault that users of retitling plugins and
+    of chat interfaces have reported.
 
     Examples
     --------
@@ -111,7 +110,7 @@ def extract_title(
         if problem := _STOPS.get((finish_reason or "").casefold()):
             raise NoTitle(problem)
         title = _repaired(completion or "", repairs)
-        if instructions and _echoes(title, instructions):
+        if instructions and echoes(title, instructions):
             raise NoTitle("PromptLeak")
     except NoTitle as no_title:
         return Extraction(None, tuple(repairs), str(no_title))
@@ -152,25 +151,31 @@ def word_diff(before: str, after: str) -> list[tuple[Literal["same", "delete", "
     return [part for part in (*diff, ("delete", deleted), ("insert", inserted)) if part[1]]
 
 
+_IN_WORD = rf"[^\s!-/:-@\[-`{{-~«»\u2010-\u206f\u3000-\u303f\uff00-\uff0f\uff1a-\uff20{CJK}]"
+_WORD = re.compile(rf"\s+|[{CJK}]|{_IN_WORD}+(?:[.,'’-]{_IN_WORD}+)*|.", re.DOTALL)
+
+
 # ---- the walk
 
 _STOPS = {"length": "CutOff", "max_tokens": "CutOff"} | dict.fromkeys(
     ("content_filter", "content_filtered", "refusal", "safety", "prohibited_content", "blocklist"), "Refusal"
 )
-_MOST_REPAIRS = 30  # no real answer needs half of it; bounds the work on one that was built to be peeled for ever
+_PATIENCE = 300_000  # characters read again after a repair; ends the walk over an answer built to be peeled for ever
 
 
 def _repaired(completion: str, repairs: dict[str, None]) -> str:
-    text = _tidied(completion)
+    text = tidied(completion)
     if text != completion and "\n" not in text:
         repairs["whitespace"] = None
     if _is_plain(text):
         return text
-    for _ in range(_MOST_REPAIRS):
+    read = 0
+    while read < _PATIENCE:
         for code, step in _STEPS:
             if (changed := step(text)) != text:
                 repairs[code] = None
-                text = _tidied(changed)
+                text = tidied(changed)
+                read += len(text) + 1
                 break
         else:
             return _judged(text)
@@ -184,16 +189,6 @@ def _is_plain(text: str) -> bool:
 
 
 _PLAIN = re.compile(r"[A-Z0-9À-Þ][A-Za-z0-9À-ɏ,&$£€/'’ -]{1,198}[A-Za-z0-9À-ɏ?!]")
-
-
-def _tidied(text: str) -> str:
-    """No blank lines, single spaces; the wide space of Japanese titles separates like a mark and stays."""
-    if text.isprintable() and "  " not in text and text.strip() == text:
-        return text
-    return "\n".join(filter(None, (_BLANKS.sub(" ", line).strip() for line in text.splitlines())))
-
-
-_BLANKS = re.compile(r"[^\S\u3000]+")
 
 
 def _checked(text: str) -> str:
@@ -211,8 +206,9 @@ def _checked(text: str) -> str:
 
 
 _ALOUD = re.compile(
-    r"(?:(?:okay|ok|alright|hmm|so)[,.]? (?:so )?)?(?:the user (?:wants (?:an?|the|me|us) |is asking|asked|asks)|(?:we|i)"
-    r" (?:need|have) to (?:re-?write|produce|generate|create|come up)|let me think\b|(?:thinking|thought) process\b|thought\n)",
+    r"(?:(?:okay|ok|alright|hmm|so)[,.]? (?:so )?)?(?:the user (?:wants (?:an?|the|me|us) |is asking|asked|asks)|(?:we"
+    r"|i) (?:need|have) to (?:re-?write|produce|generate|create|come up)|let me think\b|(?:thinking|thought) process\b"
+    r"|thought\n)",
     re.IGNORECASE,
 )
 
@@ -228,77 +224,82 @@ def _judged(text: str) -> str:
     return text
 
 
-_BROKEN_OFF = re.compile(r"\b(?:an?|the|and|or|of|to|at|by|for|from|in|on|with|as) ?(?:…|\.\.\.)\Z", re.IGNORECASE)
-
-_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_IN_WORD = rf"[^\s!-/:-@\[-`{{-~«»\u2010-\u206f\u3000-\u303f\uff00-\uff0f\uff1a-\uff20{_CJK}]"
-_WORD = re.compile(rf"\s+|[{_CJK}]|{_IN_WORD}+(?:[.,'’-]{_IN_WORD}+)*|.", re.DOTALL)
-
-
-def _echoes(title: str, instructions: str) -> bool:
-    words = _folded(title)
-    size = 8 if sum(len(word) == 1 for word in words) * 2 > len(words) else 4
-    return not _phrases(instructions, size).isdisjoint(zip(*(words[i:] for i in range(size)), strict=False))
-
-
-def _folded(text: str) -> list[str]:
-    return [word.casefold() for word in _WORD.findall(text) if WORDY.match(word)]
-
-
-@lru_cache(maxsize=256)
-def _phrases(text: str, size: int) -> frozenset[tuple[str, ...]]:
-    words = _folded(text)
-    return frozenset(zip(*(words[i:] for i in range(size)), strict=False))
+_BROKEN_OFF = re.compile(r"\b(?:an?|the) ?(?:…|\.\.\.)\Z", re.IGNORECASE)
 
 
 # ---- talk before the title
 
 _QUALITY = (
     r"(?:re-?written|rephrased|revised|generated|suggested|proposed|recommended|optimi[sz]ed|improved|alternat(?:e|ive)"
-    r"|better|final|updated|new|short(?:er)?|concise|seo(?:[- ](?:friendly|optimi[sz]ed))?|meta|news|article|neuer?"
+    r"|better|final|updated|new|short(?:er)?|concise|seo(?:[- ](?:friendly|optimi[sz]ed))?|meta|my|news|article|neuer?"
     r"|nouveau|nuevo|nuovo|novo|nowy|yeni|новый|新しい|新|改写后的?|重写后的?|새로운|새)"
 )
-_NAME = rf"(?:(?:{_QUALITY} ?){{0,3}}{TITLE_WORD}|subject line|(?:final )?answer|output|rewrit(?:e|ten)|assistant)"
+_NAME = rf"(?:(?:{_QUALITY} ?){{0,3}}(?:{TITLE_WORD}|rewrite|answer)|subject line|output|rewritten|revised|assistant)"
 _LABEL = re.compile(
     rf"{_NAME}(?: ?\([^()\n]{{0,60}}\))?(?: ?[:：=→] ?| (?:-|–|—|=>|->) )(?=\S)|[*_#> ]*{_NAME} ?[*_]* ?[:：]?[*_]*\n",
     re.IGNORECASE,
 )
 _YES = (
-    r"(?:sure(?: thing)?|certainly|of course|absolutely|understood|got it|no problem|(?:i['’]d be )?(?:happy|glad) to help"
-    r"|natürlich|gerne|bien sûr|claro(?: que sí)?|por supuesto|certamente|конечно|好的|当然(?:可以)?|もちろん(?:です)?"
-    r"|承知(?:いた)?しました|물론(?:입니다|이죠)?)"
+    r"(?:sure(?: thing)?|certainly|of course|absolutely|understood|got it|no problem|(?:i['’]d be )?(?:happy"
+    r"|glad) to help|natürlich|gerne|bien sûr|claro(?: que sí)?|por supuesto|certamente|конечно|好的|当然(?:可以)?"
+    r"|もちろん(?:です)?|承知(?:いた)?しました|물론(?:입니다|이죠)?)"
 )
 _HERE = (  # at the head of a clause
-    r"(?:[^\n:：]{0,160}?[ ,.!，。])??(?:here(?:['’]?s| is| are)(?! (?:why|how|what|who|where|when)\b)|hier (?:ist|sind)"
-    r"|voici|aqu[íi] (?:tienes|está|te)|aqui está|ecco|вот|以下は|以下是|这是|這是|다음은)"
+    r"(?:[^\n:：]{0,160}?[ ,.!，。])??(?:here(?:['’]?s| is| are)(?! (?:why|how|what|who|where|when)\b)|hier (?:ist"
+    r"|sind)|voici|aqu[íi] (?:tienes|está|te)|aqui está|ecco|вот|以下は|以下是|这是|這是|다음은)"
 )
-_THING = rf"(?:{TITLE_WORD}|versions?|options?|rewrites?|rephrasings?|suggestions?|alternatives?|вариант\w*|版本)"
+_THING = rf"(?:{TITLE_WORD}s?|versions?|options?|rewrites?|rephrasings?|suggestions?|alternatives?|вариант\w*|版本)"
 _FOR = r"(?:,? (?:for|of|that|with|based|in|under|using|to|as|für|mit|pour|qui|para|per|для|на) [^\n:：]{0,120})?"
 _SMALL_TALK = re.compile(
-    rf"{_YES} ?[!.。！，、] ?|(?:{_YES}|okay|ok|alright|great|yes|hello|hi)[!,.]*(?: (?:i|let|here)\b[^\n:：]*)?(?:\n|\Z)"
-    r"|i(?:['’]d be| am|['’]m)? (?:happy|glad) to help[^\n.!]*(?:[.!] ?|\Z)",
+    rf"{_YES} ?[!.。！，、] ?|(?:{_YES}|okay|ok|alright|great|yes|hello|hi)[!,.]*(?: (?:i|let|here)\b[^\n:：]*)?(?:\n"
+    r"|\Z)|i(?:['’]d be| am|['’]m)? (?:happy|glad) to help[^\n.!]*(?:[.!] ?|\Z)",
     re.IGNORECASE,
+)
+_ANNOUNCED_IN_LINE = (
+    rf"{_HERE}(?: ?[^\n:： ]{{0,24}} ){{0,6}}?[^\n:： ]{{0,12}}?{_THING}(?:です|입니다)?(?:"
+    rf" ?\([^()\n]{{0,60}}\))?{_FOR} ?[:：]",
+    rf"{_HERE}(?: it is| you go)? ?[:：]",
+    rf"{_YES}[,!.]? here(?:['’]s| is| are| you)\b[^\n:：]{{0,100}}[:：]",
+    rf"(?:the|an?|my|one|your) (?:[\w-]+ ){{0,3}}?{_THING}(?: \w+){{0,4}}? (?:is|would be|could be|might be) ?[:：]",
+    r"(?:my (?:suggestion|pick|choice)(?: is)?|i(?:['’]d| would)? (?:suggest|propose|recommend"
+    r"|go with)[^\n:：]{0,60}) ?[:：]",
+)
+_ANNOUNCED_BY_LINE = (
+    rf"{_HERE} [^\n]{{0,100}}?{_THING}[^\n]*",
+    rf"i(?:['’]ve| have|['’]ll| will) [^\n]{{0,200}}(?:{_THING}|rewr)[^\n]*",
+    r"original(?: title| headline)? ?[:：][^\n]*",
+    r"[\W_]*",
+    r"[^\n]*[:：][*_]*",  # a line that ends with a colon announces the next, in any language
 )
 _ANNOUNCEMENT = re.compile(
-    rf"(?=[^\n:：]{{0,400}}[:：])(?:{_HERE}(?: ?[^\n:： ]{{0,24}} ){{0,6}}?[^\n:： ]{{0,12}}?{_THING}(?:です|입니다)?"
-    rf"(?: ?\([^()\n]{{0,60}}\))?{_FOR} ?[:：]|{_YES}[,!.]? here(?:['’]s| is| are| you)\b[^\n:：]{{0,100}}[:：])"
-    rf"|(?:(?:the|an?|my|one|your) (?:[\w-]+ ){{0,3}}?{_THING}(?: \w+){{0,4}}? (?:is|would be|could be|might be)|my"
-    r" (?:suggestion|pick|choice)(?: is)?|i(?:['’]d| would)? (?:suggest|propose|recommend|go with)[^\n:：]{0,60})"
-    r" ?(?:[:：]|(?=[\"“«「‘'][^\n]*[\"”»」’']\.?\Z))"
-    rf"|(?=[^\n]*\n)(?:{_HERE} [^\n]{{0,100}}?{_THING}[^\n]*\n|i(?:['’]ve| have|['’]ll| will) [^\n]{{0,200}}(?:{_THING}|rewr)[^\n]*\n"
-    r"|original(?: title| headline)? ?[:：][^\n]*\n|[\W_]*\n"
-    r"|[^\n]*[:：][*_]*\n"  # a line that ends with a colon announces the next, in any language
-    r"|[^\n]{0,120}\b(?:titles|headlines|options|alternatives|suggestions)\b[^\n]{0,60}\n(?=[*_]*(?:[-*•]|1[.)]) ))",
+    rf"(?=[^\n:：]{{0,400}}[:：])(?:{'|'.join(_ANNOUNCED_IN_LINE)})|(?=[^\n]*\n)(?:{'|'.join(_ANNOUNCED_BY_LINE)})\n"
+    r"|[^\n]{0,120}\b(?:titles|headlines|options|alternatives|suggestions)\b[^\n]{0,60}\n(?=[*_]*(?:[-*•]|1[.)]) )"
+    rf"|(?:the|an?|my|your) (?:[\w-]+ ){{0,3}}?{_THING} (?:is|would be|could be|might be)"
+    r" (?=[\"“«「‘'][^\n]*[\"”»」’']\.?\Z)",
     re.IGNORECASE,
 )
 
 
-def _without_start(*patterns: re.Pattern[str]) -> Callable[[str], str]:
-    def step(text: str) -> str:
-        found = next(filter(None, (pattern.match(text) for pattern in patterns)), None)
-        return text[found.end() :] if found else text
+# Prompts that ask for facts, a draft or a critique first get them, and the title on a labelled line below.
+_NOTES = re.compile(
+    r"[*_#]*(?:key |extracted )?(?:facts?|reasoning|critique|draft|notes?|steps?)\b[^\n:：]{0,40}[:：]", re.IGNORECASE
+)
+_FINAL_LINE = re.compile(rf"\n(?=[*_#> ]*(?:final|revised) (?:{TITLE_WORD}|version)[*_]* ?[:：])", re.IGNORECASE)
+_TITLE_LINE = re.compile(rf"\n(?=[*_#> ]*(?:{_QUALITY} ?){{0,3}}{TITLE_WORD}[*_]* ?[:：])", re.IGNORECASE)
 
-    return step
+
+def _without_notes(text: str) -> str:
+    first, more, _ = text.partition("\n")
+    notes = bool(_NOTES.match(first) and more)
+    line = _FINAL_LINE.search(text) or (_TITLE_LINE.search(text) if notes else None)
+    if notes and not line:
+        raise NoTitle("NotATitle")
+    return text[line.end() :] if line else text
+
+
+def _without_start(text: str, *patterns: re.Pattern[str]) -> str:
+    found = next(filter(None, (pattern.match(text) for pattern in patterns)), None)
+    return text[found.end() :] if found else text
 
 
 # ---- talk after the title
@@ -306,16 +307,16 @@ def _without_start(*patterns: re.Pattern[str]) -> Callable[[str], str]:
 _SERVES = r"(?:keep|capture|preserve|maintain|use|highlight|convey|emphasi[sz]e|focus|aim|reflect|summari[sz]e)s?\b"
 _GAP = re.compile(r"([.!?\"”»’)]) |\n[\W_]{0,8}| [-–—] |[(\[*]")
 _ASIDE = re.compile(
-    r"(?:note|explanation|rationale|reasoning|character count)s? ?[:：]|why (?:this|it) works|let me know if|feel free to"
-    rf"|i hope this|this (?:title|headline|rewrite) (?:\w+ly )?{_SERVES}",
+    r"(?:note|explanation|rationale|reasoning|character count)s? ?[:：]|why (?:this|it) works|let me know if"
+    rf"|feel free to|i hope this|this (?:title|headline|rewrite) (?:\w+ly )?{_SERVES}",
     re.IGNORECASE,
 )
 _ASIDE_LINE = re.compile(
-    r"(?:explanation|rationale|reasoning|justification|notes?|(?:key )?changes|character count|word count|length|erklärung"
-    r"|hinweis|anmerkung|remarque|nota|explicación|пояснение|примечание|说明|解释|説明)(?!\w)[^\n:：]{0,40}[:：]"
-    rf"|why (?:this|it|the)\b|this (?:\w+ )?(?:title|headline|version|rewrite|option)\b|(?:this|it) {_SERVES}|i (?:chose"
-    r"|kept|aimed|used|focused|made|changed|removed|rewrote|shortened|tried)\b|let me know|feel free|i hope|would you like"
-    r"|please (?:note|let)\b",
+    r"(?:explanation|rationale|reasoning|justification|notes?|(?:key )?changes|character count|word count|length"
+    r"|erklärung|hinweis|anmerkung|remarque|nota|explicación|пояснение|примечание|说明|解释"
+    r"|説明)(?!\w)[^\n:：]{0,40}[:：]|why (?:this|it|the)\b|this (?:\w+ )?(?:title|headline|version|rewrite|option)\b"
+    rf"|(?:this|it) {_SERVES}|i (?:chose|kept|aimed|used|focused|made|changed|removed|rewrote|shortened|tried)\b"
+    r"|let me know|feel free|i hope|would you like|please (?:note|let)\b",
     re.IGNORECASE,
 )
 _UNIT = (
@@ -341,16 +342,17 @@ def _without_count(text: str) -> str:
     return text[: count.start()] if count else text
 
 
-# ---- lists, lines, full stop
+# ---- lists and lines
 
 _OPTION = r"(?:option|title|headline|version|variant|alternative|вариант|opción|variante|选项)"
 _AFTER_NUMBER = r"(?: ?\([^()\n]{0,60}\))?(?: ?[:.)：] ?| [–-] )"
 _ITEM = re.compile(
-    rf"[-*•‣▪] |\d\ufe0f?\u20e3 ?|[*_]*(?:\(?(?:\d{{1,2}}|[a-h])[.)][*_]* |{_OPTION} ?#?(?:\d{{1,2}}|[A-H])[*_]*{_AFTER_NUMBER})",
+    rf"[-*•‣▪] |\d\ufe0f?\u20e3 ?|[*_]*(?:\(?(?:\d{{1,2}}|[a-h])[.)][*_]* |{_OPTION} ?#?(?:\d{{1,2}}"
+    rf"|[A-H])[*_]*{_AFTER_NUMBER})",
     re.IGNORECASE,
 )
-_ONLY_ITEM = re.compile(  # "1. FC Köln" and "1. Mai" begin titles, "- 5" is cold
-    r"[-*•‣▪] (?!\d)|\(?1[.)] (?!(?:FC|FSV|FFC|Liga|Bundesliga|Mai)\b)|a\) |1\ufe0f?\u20e3 ?"
+_ONLY_ITEM = re.compile(  # "1. FC Köln" and "1. Mai" begin titles
+    r"[-*•‣▪] |\(?1[.)] (?!(?:FC|FSV|FFC|Liga|Bundesliga|Mai)\b)|a\) |1\ufe0f?\u20e3 ?"
     rf"|{_OPTION} ?#?[1A]{_AFTER_NUMBER}",
     re.IGNORECASE,
 )
@@ -374,22 +376,6 @@ def _joined(text: str) -> str:
     return f"{first} {second}" if goes_on and len(text) <= LONGEST_TITLE / 2 else text
 
 
-def _first_line(text: str) -> str:
-    return text.partition("\n")[0]
-
-
-_ABBREVIATION = re.compile(
-    r"(?:\b(?:inc|ltd|co|corp|bros|jr|sr|st|mt|dr|mrs?|ms|gov|sen|rep|gen|lt|col|sgt|prof|dept|est|vs|etc|al|no|vol|ed|ave"
-    r"|blvd|jan|feb|mar|apr|aug|sept?|oct|nov|dec|usw|ca)|\b\w|\.\w{1,2})\.\Z",
-    re.IGNORECASE,
-)
-
-
-def _without_period(text: str) -> str:
-    ends = text[-1] in ".。．" and text[-2:-1] not in ".…" and not _ABBREVIATION.search(text)
-    return text[:-1] if ends else text
-
-
 _STEPS = (
     ("invisible", wrappings.visible),
     ("unicode", partial(unicodedata.normalize, "NFC")),
@@ -399,16 +385,17 @@ _STEPS = (
     ("fence", wrappings.unfenced),
     ("json", wrappings.from_json),
     ("html", wrappings.without_tags),
-    ("label", _without_start(_LABEL)),
-    ("preamble", _without_start(_SMALL_TALK, _ANNOUNCEMENT)),
+    ("preamble", _without_notes),
+    ("label", lambda text: _without_start(text, _LABEL)),
+    ("preamble", lambda text: _without_start(text, _SMALL_TALK, _ANNOUNCEMENT)),
     ("count", _without_count),
     ("explanation", _without_aside),
     ("markdown", wrappings.without_markdown),
     ("list_first", _first_item),
-    ("numbering", _without_start(_ONLY_ITEM)),
+    ("numbering", lambda text: _without_start(text, _ONLY_ITEM)),
     ("joined_lines", _joined),
-    ("first_line", _first_line),
+    ("first_line", lambda text: text.partition("\n")[0]),
     ("entities", wrappings.decoded),
     ("quotes", wrappings.unquoted),
-    ("period", _without_period),
+    ("period", wrappings.without_period),
 )

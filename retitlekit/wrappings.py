@@ -1,7 +1,8 @@
-"""What a model's formats wrap round its words: thinking, control tokens, fences, JSON, tags, Markdown, quotation marks.
+"""What formats wrap round a model's words: thinking, control tokens, fences, JSON, tags, Markdown, quotation marks.
 
-Each verb takes a text and gives it back without one kind of wrapping, or as it was. `NoTitle` is raised when the wrapping
-shows that there is nothing inside to publish. Every pattern is linear: it cannot be made slow by what a model writes.
+Each verb takes a text and gives it back without one kind of wrapping, or as it was. `NoTitle` is raised when the
+wrapping shows that there is nothing inside to publish. No pattern can be made slow by what a model writes: all are
+linear.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ import re
 from typing import Any
 
 TITLE_WORD = (
-    r"(?:titles?|headlines?|titel|überschrift|schlagzeile|titre|t[íi]tulo|titular|titolo|manchete|rubrik|tittel|overskrift"
-    r"|otsikko|tytuł|titulek|cím|titlu|başlık|judul|tiêu đề|заголовок|τίτλος|العنوان|عنوان|כותרת|शीर्षक|标题|標題|题目"
-    r"|タイトル|見出し|제목)"
+    r"(?:title|headline|titel|überschrift|schlagzeile|titre|t[íi]tulo|titular|titolo|manchete|rubrik|tittel"
+    r"|overskrift|otsikko|tytuł|titulek|cím|titlu|başlık|judul|tiêu đề|заголовок|τίτλος|العنوان|عنوان|כותרת|शीर्षक|标题"
+    r"|標題|题目|タイトル|見出し|제목)"
 )
 """Pattern of the word for "title" in the languages whose models we have seen label their answer."""
 
@@ -28,6 +29,7 @@ class NoTitle(Exception):  # noqa: N818 - an outcome, not an error: it never lea
 
 # ---- characters
 
+_BLANKS = re.compile(r"[^\S\u3000]+")
 # Joiners and direction marks have work to do between letters of other scripts and in emoji; overrides have none.
 _INVISIBLE = re.compile(
     r"[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b\u2028-\u202e\u2060-\u206f\u3164\ufeff"
@@ -35,6 +37,13 @@ _INVISIBLE = re.compile(
     r"|(?<![🏴\U000e0020-\U000e007f])[\U000e0000-\U000e007f]+"
 )
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,31});", re.IGNORECASE)
+
+
+def tidied(text: str) -> str:
+    """Without blank lines and doubled spaces; the wide space of Japanese titles is a mark, and stays inside a line."""
+    if text.isprintable() and "  " not in text and text.strip() == text:
+        return text
+    return "\n".join(filter(None, (_BLANKS.sub(" ", line).strip() for line in text.splitlines())))
 
 
 def visible(text: str) -> str:
@@ -148,8 +157,8 @@ _ATTRIBUTES = (
     r"(?: [\w:-]+ ?= ?(?:\"[^\"<>]*\"|'[^'<>]*'|[^ \"'<>=]+))*"  # none without a value: "a <b and c> d" is text
 )
 _BLOCK_TAG = re.compile(
-    r"</?(?:h[1-6]|p|div|br|hr|html|head|body|article|section|header|ul|ol|li|blockquote|title|headline|answer|output|result"
-    rf"|response|final|meta|table|tr|td){_ATTRIBUTES} ?/?>|<!doctype[^<>]*>|<!--[^<>]*-->",
+    r"</?(?:h[1-6]|p|div|br|hr|html|head|body|article|section|header|ul|ol|li|blockquote|title|headline|answer|output"
+    rf"|result|response|final|meta|table|tr|td){_ATTRIBUTES} ?/?>|<!doctype[^<>]*>|<!--[^<>]*-->",
     re.IGNORECASE,
 )
 _INLINE_TAG = re.compile(
@@ -166,9 +175,10 @@ _MARKDOWN = tuple(
         (r"(?<!\w)(_{1,3})(?=[^\s_])([^_]+)(?<=[^\s_])\1(?!\w)", r"\2"),
         (r"~~(?=\S)([^~]+)(?<=\S)~~", r"\1"),
         (r"(`{1,3})([^`]+)\1", r"\2"),
+        (r"\A`{3,}|`{3,}\Z", ""),
         (r"\A\*\*(?=[^\s*])|(?<=\S) ?(?<!\*)\*\*\Z", ""),
         (r"\\([\\*_#`~$>\[\]\"'.!-])", r"\1"),
-        (r"\A\\boxed\{(?:\\text\{)?([^{}]*)\}+\Z", r"\1"),
+        (r"\A\$?\\boxed\{(?:\\text\{)?([^{}]*)\}+\$?\Z", r"\1"),
     )
 )
 
@@ -196,14 +206,19 @@ def without_markdown(text: str) -> str:
     return "\n".join((line, *rest))
 
 
-# ---- quotation marks
+# ---- quotation marks and full stop
 
 _PAIRS = "“” ‘’ «» ‹› »« ”” ’’ 「」 『』 《》 〈〉 【】 ＂＂ [] \"\" ''".split()
 _CLOSERS = {pair[0]: pair[1] for pair in _PAIRS} | {"„": "“”", "‚": "‘’", "〝": "〞〟"}
+_ABBREVIATION = re.compile(
+    r"(?:\b(?:inc|ltd|co|corp|bros|jr|sr|st|mt|dr|mrs?|ms|gov|sen|rep|gen|lt|col|sgt|prof|dept|est|vs|etc|al|no|vol|ed"
+    r"|ave|blvd|jan|feb|mar|apr|aug|sept?|oct|nov|dec|usw|ca)|\b\w|\.\w{1,2})\.\Z",
+    re.IGNORECASE,
+)
 
 
 def unquoted(text: str) -> str:
-    """Without the marks round the whole, when the first and the last mark belong together, or a straight one is alone."""
+    """Without the marks round the whole, when first and last belong together; without one straight mark left alone."""
     if text.count('"') == 1 and (text[0] == '"' or (text[-1] == '"' and not text[-2:-1].isdigit())):  # 55" is inches
         return text.strip('"')
     opener, closers = text[0], _CLOSERS.get(text[0], "")
@@ -220,3 +235,9 @@ def unquoted(text: str) -> str:
         if depth == 0:
             return text
     return text[1:-1] if depth == 1 else text
+
+
+def without_period(text: str) -> str:
+    """Without the full stop at the end, unless it belongs to an abbreviation or an ellipsis."""
+    ends = text[-1] in ".。．" and text[-2:-1] not in ".…" and not _ABBREVIATION.search(text)
+    return text[:-1] if ends else text

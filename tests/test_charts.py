@@ -58,6 +58,7 @@ def sweep(
                                 "model": model, "temperature": temperature, "params": "{}", "repeat": repeat,
                                 "title": f"new title {a} {heat}", "passed": a >= p + m, "gate_length": True,
                                 "score_width_em": 20.0 + a, "latency_s": 1.0 + m, "score_empty": None,
+                                "score_infinite": float("inf"),
                             }
                         )  # fmt: skip
     return typed(pd.DataFrame(rows))
@@ -174,7 +175,7 @@ def test_text_reads_on_a_light_and_on_a_dark_page(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["scores", "temperature", "lengths", "heatmap"])
-@pytest.mark.parametrize("prompts", [["_hidden", "$\\frac{", "a\nb\x00", "x" * 400], ["{}%s", "", " ", "<b>"]])
+@pytest.mark.parametrize("prompts", [["_hidden", "$\\frac{$", "a\nb\x00", "x" * 400], ["{}%s", "", " ", "<b>"]])
 def test_hostile_names(name: str, prompts: list[str]) -> None:
     """A name is never a formula, a format or a secret: whatever a file is called, the chart is drawn."""
     with warnings.catch_warnings():
@@ -210,10 +211,11 @@ def test_long_words_do_not_collide(name: str) -> None:
 
 def test_repeats_are_averaged_within_their_article() -> None:
     """An article with three repeats counts as much as one with a single repeat."""
-    frame = sweep(prompts=["a"], temperatures=[None], articles=2, repeats=3).assign(passed=[True] * 3 + [False] * 3)
+    frame = sweep(prompts=["a"], temperatures=[None], articles=2, repeats=3)
+    frame["passed"] = [True, False, False, True, True, True]
     ax = charts.scores(typed(frame.iloc[:4]))
 
-    assert [0.5] == points(ax)
+    assert [pytest.approx((1 / 3 + 1) / 2)] == points(ax)
 
 
 def test_lines_are_sorted_and_numbers_keep_their_order() -> None:
@@ -246,6 +248,15 @@ def test_interval_is_that_of_the_articles_not_of_the_trials() -> None:
         widths.append([float(np.ptp(each[:, 0])) for each in segments])
 
     assert widths[0] == pytest.approx(widths[1])
+
+
+def test_an_article_can_be_a_line() -> None:
+    """Any column makes the lines, the articles too; an article alone has no interval."""
+    ax = charts.scores(sweep(articles=3), by="article", metric="score_width_em")
+
+    assert ["a2", "a1", "a0"] == y_names(ax)
+    assert [22, 21, 20] == sorted(points(ax), reverse=True)
+    assert not any(len(each) for each in ax.collections[0].get_segments())
 
 
 def test_missing_values_are_counted_not_taken_as_zero() -> None:
@@ -370,7 +381,7 @@ def test_words_do_not_apply_to_every_script() -> None:
     frame = sweep(prompts=["a"]).assign(title="日本の首相が来週辞任へ", original_title="日本の首相が辞任")
 
     assert [11, 8] == points(charts.lengths(typed(frame), unit="characters"))[:2]
-    with pytest.raises(FrameError, match="no trial has a title to measure in words: .*choose another unit"):
+    with pytest.raises(FrameError, match=r"no trial has a title to measure in words: .*choose another unit"):
         charts.lengths(typed(frame), unit="words")
 
 
@@ -438,6 +449,7 @@ def test_rest_of_a_long_board_is_told() -> None:
         (charts.scores, {"by": "nope"}, "no `nope`"),
         (charts.scores, {"hue": "nope"}, "no `nope`"),
         (charts.scores, {"metric": "score_empty"}, "`score_empty` holds no value in any of 64 trials"),
+        (charts.scores, {"metric": "score_infinite"}, "`score_infinite` holds no value"),
         (charts.scores, {"metric": "title"}, "`title` is no metric: it holds string"),
         (charts.heatmap, {"metric": "score_empty"}, "`score_empty` holds no value"),
         (charts.heatmap, {"rows": "model", "columns": "model"}, "both 'model': name two columns"),

@@ -99,7 +99,7 @@ def test_marks_never_touch_and_lose_nothing(before: str, after: str) -> None:
 
 def test_repeats_are_shown_once_with_their_count() -> None:
     """Equal repeats are one title with a count, the most frequent first; a single one has no count."""
-    titles = ["Kim visits", "Kim in Moscow", "Kim visits"]
+    titles = ["Kim in Moscow", "Kim visits", "Kim visits"]
     ((_, cell),) = cells(compare(frame_of(*(trial(repeat=n, title=title) for n, title in enumerate(titles, 1)))))
     blocks = re.findall(r"<li[^>]*>(.*?)</li>", cell)
 
@@ -324,6 +324,19 @@ Kim in Russia for talks with Putin [kim]
     assert expected == str(compare(frame)) == repr(compare(frame))
 
 
+def test_wide_signs_are_counted_and_wrapped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chinese signs take two columns each, and break anywhere; a word that is wider than its column is cut."""
+    monkeypatch.setenv("COLUMNS", "40")
+    frame = frame_of(trial(title="首相来週辞任" * 5), trial(title="x" * 50, prompt="提示"))
+
+    assert [
+        "  plain  首相来週辞任首相来週辞任首相来",
+        "         週辞任首相来週辞任首相来週辞任",
+        f"  提示   {'x' * 31}",
+        f"         {'x' * 19}",
+    ] == str(compare(frame)).splitlines()[3:]
+
+
 @settings(deadline=None, max_examples=60)
 @given(st.text(min_size=1, max_size=120), st.text(max_size=60), st.sampled_from([40, 64, 80, 200]))
 def test_terminal_lines_fit(title: str, prompt: str, width: int) -> None:
@@ -350,6 +363,8 @@ def test_payload_is_inert_wherever_it_stands(payload: str) -> None:
     frame = frame_of(
         trial(**{**hostile, "title": f"now {payload}"}),
         trial(**{**hostile, "title": f"{payload} now", "repeat": 2, "model": "m"}),
+        trial(**{**hostile, "title": "now nothing", "prompt": "a"}),
+        trial(**{**hostile, "title": payload, "original_title": "nothing", "article": "b"}),
         trial(**{**hostile, "title": None, "error_type": payload, "status": "error"}),
         trial(**{**hostile, "title": None, "error_type": None, "status": payload, "params": payload}),
     )

@@ -192,7 +192,7 @@ class Comparison:
         legend = "<ins>added</ins> and <del>removed</del> against the original title"
         more = f'<p class="rk-told">{escape(view.more)}</p>' if view.more else ""
         return card(
-            f'<p class="rk-told rk-compare-told">{escape(view.told)} · {legend}</p>'
+            f'<p class="rk-told">{escape(view.told)} · {legend}</p>'
             '<div class="rk-compare" tabindex="0" role="region" aria-label="Titles side by side" '
             'data-lm-suppress-shortcuts="true">'
             f"<table><thead><tr>{''.join(heads)}</tr></thead><tbody>{''.join(body)}</tbody></table></div>{more}",
@@ -334,10 +334,10 @@ def _marked(before: str, after: str) -> str:
             markup += escape(text)
         elif words:
             tag = "del" if kind == "delete" else "ins"
-            apart = "\u2009" if markup.endswith(("</del>", "</ins>")) and not start else start
-            markup += f"{apart}<{tag}>{escape(words)}</{tag}>{end}"
+            apart = "\u2009" if markup.endswith(("</del>", "</ins>")) and not start else escape(start)
+            markup += f"{apart}<{tag}>{escape(words)}</{tag}>{escape(end)}"
         elif kind == "insert":
-            markup += text
+            markup += escape(text)
     return markup
 
 

@@ -25,12 +25,11 @@ import pandas as pd
 
 from retitlekit import __version__
 from retitlekit import models as _models
-from retitlekit.articles import Article
 from retitlekit.errors import CallError, PlanError, RetitlekitWarning, SweepError
 from retitlekit.frame import PLAN_COLUMNS, RUN_COLUMNS, STATUSES, check, typed
 from retitlekit.html import escape
 from retitlekit.models import Model
-from retitlekit.plan import Models, Prompts, plan
+from retitlekit.plans import Articles, Models, Prompts, plan
 from retitlekit.store import Response, Store
 from retitlekit.titles import Extraction, extract_title
 
@@ -165,7 +164,7 @@ def start(
 
 def sweep(
     prompts: Prompts,
-    articles: Iterable[Article],
+    articles: Articles,
     *,
     models: Models,
     temperatures: Iterable[float | None] | float | None = (None,),

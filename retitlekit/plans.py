@@ -14,16 +14,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from retitlekit import html
 from retitlekit import models as _models
 from retitlekit.articles import Article
 from retitlekit.errors import ArticleError, PlanError, PromptError
 from retitlekit.frame import PLAN_COLUMNS, STATUSES, check
-from retitlekit.html import escape
 from retitlekit.models import Model
 from retitlekit.prompts import Prompt
 from retitlekit.store import Store, Typical
 
 Prompts = Prompt | Mapping[str, Prompt] | Iterable[Prompt]
+Articles = Article | Iterable[Article]
 Models = str | Model | Mapping[str, Model] | Iterable[str | Model]
 
 # plan() and the prompt file own these; the rest of LiteLLM's parameters pass through.
@@ -41,7 +42,7 @@ _NOT_PARAMS = {
 
 def plan(
     prompts: Prompts,
-    articles: Iterable[Article],
+    articles: Articles,
     *,
     models: Models,
     temperatures: Iterable[float | None] | float | None = (None,),
@@ -57,7 +58,7 @@ def plan(
     ----------
     prompts : Prompt, iterable of Prompt, or dict of them
         As `load_prompts` gives them.
-    articles : iterable of Article
+    articles : Article or iterable of Article
         As `load_articles` gives them.
     models : str, Model, iterable or dict of them
         LiteLLM ids or `Model` objects.
@@ -115,7 +116,7 @@ def plan(
         "params": _category(setting, [s.params for s in settings]),
         "repeat": pd.array(repeat + 1, dtype="Int64"),
         "messages": _category(message, messages),
-        "status": pd.Categorical.from_codes(np.zeros(len(repeat), np.int8), categories=list(STATUSES)),
+        "status": pd.Categorical.from_codes(np.zeros(len(repeat), np.int8), categories=pd.Index(STATUSES)),
     }
     return pd.DataFrame(columns, copy=False)
 
@@ -197,7 +198,7 @@ def _as_prompts(prompts: Prompts) -> list[Prompt]:
     return found
 
 
-def _as_articles(articles: Iterable[Article]) -> list[Article]:
+def _as_articles(articles: Articles) -> list[Article]:
     found = [articles] if isinstance(articles, Article) else list(articles)
     for each in found:
         if not isinstance(each, Article):
@@ -233,7 +234,7 @@ def _category(codes: np.ndarray, values: Sequence[str]) -> pd.Categorical:
 def _floats(values: Sequence[float | None], codes: np.ndarray) -> Any:
     mask = np.array([value is None for value in values])
     numbers = np.array([0.0 if value is None else value for value in values])
-    return pd.arrays.FloatingArray(numbers[codes], mask[codes])  # type: ignore[attr-defined]
+    return pd.arrays.FloatingArray(numbers[codes], mask[codes])
 
 
 # ---- what it will cost
@@ -278,22 +279,20 @@ class Estimate:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        head = ("model", "trials", "in the store", "to send", "input tokens", "output tokens", "cost")
+        figures = ("trials", "in the store", "to send", "input tokens", "output tokens", "cost")
         rows = [
             (
-                row.model,
-                f"{row.trials:,}",
-                f"{row.stored:,}",
-                f"{row.to_send:,}",
-                f"{row.input_tokens:,}",
-                f"{row.output_tokens_low:,} to {row.output_tokens_high:,}",
-                _money(*(None if pd.isna(each) else each for each in (row.cost_low, row.cost_high))),
+                row["model"],
+                f"{row['trials']:,}",
+                f"{row['stored']:,}",
+                f"{row['to_send']:,}",
+                f"{row['input_tokens']:,}",
+                f"{row['output_tokens_low']:,} to {row['output_tokens_high']:,}",
+                _money(*(None if pd.isna(each) else each for each in (row["cost_low"], row["cost_high"]))),
             )
-            for row in self.by_model.itertuples()
+            for row in _records(self.by_model)
         ]
-        cells = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-        heads = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-        return f"<table><caption>{escape(self)}</caption><thead><tr>{heads}</tr></thead><tbody>{cells}</tbody></table>"
+        return html.table(rows, columns=("model", *figures), caption=str(self), figures=figures)
 
 
 # A title is some 8 to 15 words; a model that thinks aloud writes far more, which its stored responses will show.
@@ -338,9 +337,9 @@ def estimate(trials: pd.DataFrame, *, store: str | os.PathLike[str] = ".retitlek
     asked = by_model[by_model["to_send"] > 0]
     costs = [float(asked[name].sum()) if asked[name].notna().all() else None for name in _COST_COLUMNS]
     waits = [
-        row.to_send * past.latency_s / _USUAL_CONCURRENCY
-        for row in asked.itertuples()
-        if (past := typical.get(str(row.model))) and past.latency_s is not None
+        row["to_send"] * past.latency_s / _USUAL_CONCURRENCY
+        for row in _records(asked)
+        if (past := typical.get(row["model"])) and past.latency_s is not None
     ]
     return Estimate(
         trials=len(trials),
@@ -357,6 +356,10 @@ _TOKEN_COLUMNS = ("input_tokens", "output_tokens_low", "output_tokens_high")
 _COST_COLUMNS = ("cost_low", "cost_high")
 
 
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [dict(zip(table.columns, values, strict=True)) for values in table.itertuples(index=False)]
+
+
 def _stored(trials: pd.DataFrame, folder: Path) -> tuple[set[str], dict[str, Typical]]:
     """Which trials the store holds, and what each model's responses were like; looking makes no store."""
     if not (folder / "store.sqlite").exists():
@@ -366,7 +369,7 @@ def _stored(trials: pd.DataFrame, folder: Path) -> tuple[set[str], dict[str, Typ
         return set(store.find(trials["trial_id"].unique())), {str(n): store.typical(str(e)) for n, e in names}
 
 
-def _estimate_model(name: str, group: pd.DataFrame, wanted: pd.Series, past: Typical | None) -> dict[str, Any]:
+def _estimate_model(name: str, group: pd.DataFrame, wanted: Any, past: Typical | None) -> dict[str, Any]:
     model = _models.from_endpoint(str(group["endpoint"].iloc[0]), name)
     sent = group[wanted]
     row = {"model": name, "trials": len(group), "stored": len(group) - len(sent), "to_send": len(sent)}
@@ -386,7 +389,7 @@ def _estimate_model(name: str, group: pd.DataFrame, wanted: pd.Series, past: Typ
     )
 
 
-def _input_tokens(model: Model, messages: pd.Series) -> int:
+def _input_tokens(model: Model, messages: Any) -> int:
     """Tokens of all requests, counted on an even choice of the distinct messages."""
     times = messages.astype("category").cat.remove_unused_categories().value_counts(sort=False)
     some = times.iloc[:: max(1, len(times) // _COUNTED)]
@@ -396,7 +399,7 @@ def _input_tokens(model: Model, messages: pd.Series) -> int:
 
 def _money(low: float | None, high: float | None) -> str:
     if low is None or high is None:
-        return "cost unknown (a price is missing: rk.Model(…, input_cost_per_token=…, output_cost_per_token=…))"
+        return "cost unknown (name its price: rk.Model(…, input_cost_per_token=…, output_cost_per_token=…))"
     if high == 0:
         return "$0"
     texts = [f"${each:.2f}" if high >= 0.1 else f"${each:.4f}" for each in (low, high)]
