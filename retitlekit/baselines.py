@@ -130,10 +130,10 @@ def _ranked(
     text = _Text(body or title)
     rank = _rank_title if not body else _rank_lead if model == "baseline/lead-compress" else _rank_central
     best: dict[str, float] = {}
-    for bound, trimmed in rank(text, title, _budgets(text, max_characters), max_words):
-        if not every and best and bound <= max(best.values()):
+    for bound, titles in rank(text, title, _budgets(text, max_characters), max_words):
+        if best and (bound == -math.inf or (not every and bound <= max(best.values()))):
             break
-        for each in trimmed:
+        for each in titles:
             best[each.title] = max(each.score, best.get(each.title, each.score))
     if not best and (last := _last_resort(text.sentences, max_characters, max_words)):
         best[last] = 0.0
@@ -188,8 +188,7 @@ def _score(text: _Text, trimmed: Trim) -> float:
 
 
 _LIGHT = 0.5
-_STRENGTHS: tuple[Strength, ...] = ("plain", "hard", "light")
-_Ranking = Iterator[tuple[float, list[_Ranked]]]  # no title that comes later has a score above the bound
+_Ranking = Iterator[tuple[float, Iterable[_Ranked]]]  # no title that comes later has a score above the bound
 
 
 def _rank_lead(text: _Text, _: str, budgets: Sequence[int], max_words: int | None) -> _Ranking:
@@ -201,32 +200,33 @@ def _rank_lead(text: _Text, _: str, budgets: Sequence[int], max_words: int | Non
     groups: list[tuple[float, int, list[Strength]]] = [(bounds[place], place, ["plain", "hard"]) for place in first]
     groups += [(bounds[place] - _LIGHT, place, ["light"]) for place in first]
     groups.sort(reverse=True)
-    found = False
-    for bound, place, strengths in [*groups, *((0.0, place, _STRENGTHS) for place in set(bounds).difference(first))]:
-        if found and strengths is _STRENGTHS:
-            return
-        trimmed = trims(text.sentences[place], budgets, max_words=max_words, strengths=strengths)
-        found = found or bool(trimmed)
-        yield bound, [_Ranked(each.text, 1 / (1 + place) + _score(text, each)) for each in trimmed]
+    groups += [(-math.inf, place, ["plain", "hard", "light"]) for place in sorted(set(bounds).difference(first))]
+
+    def titles(place: int, strengths: list[Strength]) -> Iterator[_Ranked]:
+        for each in trims(text.sentences[place], budgets, max_words=max_words, strengths=strengths):
+            yield _Ranked(each.text, 1 / (1 + place) + _score(text, each))
+
+    return ((bound, titles(place, strengths)) for bound, place, strengths in groups)
 
 
 def _rank_title(text: _Text, title: str, budgets: Sequence[int], max_words: int | None) -> _Ranking:
     """Trims of the title itself, where there is nothing else; the title as it was comes last."""
     trimmed = trims(title, budgets, max_words=max_words)
-    yield (
-        math.inf,
-        [_Ranked(each.text, _score(text, each) - (each.text.casefold() == title.casefold())) for each in trimmed],
-    )
+    same = title.casefold()
+    yield math.inf, [_Ranked(each.text, _score(text, each) - (each.text.casefold() == same)) for each in trimmed]
 
 
 def _rank_central(text: _Text, title: str, budgets: Sequence[int], max_words: int | None) -> _Ranking:
     """The best trim of each sentence, by the sentence's LexRank."""
     ranks = lexrank(text.sentences, query=title)
-    for rank, sentence in sorted(zip(ranks, text.sentences, strict=True), key=lambda pair: -pair[0]):
-        score = rank / max(ranks)
+
+    def best_trim(sentence: str, score: float) -> Iterator[_Ranked]:
         trimmed = trims(sentence, budgets, max_words=max_words, strengths=["plain"])
-        best = max(trimmed, key=lambda each: _score(text, each), default=None)
-        yield score, [_Ranked(best.text, score)] if best else []
+        if trimmed:
+            yield _Ranked(max(trimmed, key=lambda each: _score(text, each)).text, score)
+
+    for rank, sentence in sorted(zip(ranks, text.sentences, strict=True), key=lambda pair: -pair[0]):
+        yield rank / max(ranks), best_trim(sentence, rank / max(ranks))
 
 
 def lexrank(sentences: Sequence[str], *, query: str = "", damping: float = 0.85) -> list[float]:
