@@ -64,7 +64,7 @@ def sweep(
     return typed(pd.DataFrame(rows))
 
 
-def board(verdicts: Any = ("winner", "tied", "worse"), **attrs: Any) -> pd.DataFrame:
+def board(verdicts: Any = ("winner", "tied with the best", "worse"), **attrs: Any) -> pd.DataFrame:
     count = len(verdicts)
     estimates = np.linspace(0.9, 0.5, count)
     table = pd.DataFrame(
@@ -191,7 +191,7 @@ def test_hostile_names(name: str, prompts: list[str]) -> None:
 def test_long_words_do_not_collide(name: str) -> None:
     """The title stays above the chart, names of lines stay apart, and the legend stays beside it."""
     if name == "intervals":
-        table = board(verdicts=["winner"] + ["tied"] * 11, sentence="This is a long sentence about it all. " * 9)
+        table = board(verdicts=["winner"] + ["tied with the best"] * 11, sentence="This is a long sentence about it all. " * 9)
         ax = charts.intervals(table.assign(prompt=[f"{LONG[0]}-{n}" for n in range(12)], model=[LONG[1], "m"] * 6))
     else:
         ax = CHARTS[name](sweep(prompts=[f"{LONG[0]}-{n}" for n in range(12)], models=[LONG[1], "m"], articles=3))
@@ -419,7 +419,7 @@ def test_verdicts_differ_in_shape_and_word() -> None:
     markers = [line.get_marker() for line in ax.lines]
 
     assert 3 == len(set(markers))
-    assert ["90 %", "winner", "70 %", "tied", "50 %", "worse"] == [text.get_text() for text in ax.texts]
+    assert ["90 %", "winner", "70 %", "tied with the best", "50 %", "worse"] == [text.get_text() for text in ax.texts]
     assert "p0 wins." == ax.get_title(loc="left")
     assert ["p0", "p1", "p2"] == y_names(ax)
 

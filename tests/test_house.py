@@ -25,7 +25,7 @@ LAYERS = [
     {"articles", "prompts", "titles", "wrappings", "leaks", "claims", "words", "sentences", "messages", "store"},
     {"models", "baselines"},
     {"plans", "sweeps"},
-    {"scorers", "decide"},
+    {"scorers", "widths", "evidence", "decide"},
     {"charts"},
     {"widgets"},
     {"cli"},

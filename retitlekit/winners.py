@@ -1,0 +1,234 @@
+"""The winner of a decision, as a prompt file that says how it was chosen and renders what was tested."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from retitlekit.articles import Article
+from retitlekit.errors import FrameError, PromptError
+from retitlekit.frame import check
+from retitlekit.prompts import Prompt, load_prompts, save_prompt
+
+_FROM_THE_FRAME = {"title", "body", "lead"}  # what of an article a frame keeps, as a template calls it
+
+
+def save_winner(
+    board: pd.DataFrame,
+    frame: pd.DataFrame,
+    prompts: Mapping[str, Prompt] | Iterable[Prompt],
+    folder: str | os.PathLike[str],
+    *,
+    name: str | None = None,
+    force: bool = False,
+) -> Path:
+    """Write the winner as a prompt file that holds its model, its temperature and why it was chosen.
+
+    The file is read back and rendered for every article of the frame; the messages must be those that were tested.
+    Where a template uses more of an article than a frame keeps (`source`, `url`, `published_at`, `language`) they must
+    be those of the tested prompt, of which a frame keeps the hash.
+
+    Parameters
+    ----------
+    board : pandas.DataFrame
+        What `leaderboard` returned for `frame`.
+    frame : pandas.DataFrame
+        The frame that was decided on.
+    prompts : dict or iterable of Prompt
+        The prompts of the sweep.
+    folder : path-like
+        Where ``<name>.prompt`` goes; must exist. A file is never overwritten.
+    name : str, optional
+        By default ``<prompt>-winner``.
+    force : bool
+        Save the first row even when there is no winner; the file says with whom it is tied.
+
+    Returns
+    -------
+    pathlib.Path
+        The file. Under ``metadata: retitlekit:`` it has the parent and its hash, the metric, the estimate with its
+        interval, the numbers of articles, trials and rivals, the verdict, the date (UTC), the version of retitlekit,
+        the models that were compared, and a hash of the articles.
+
+    Raises
+    ------
+    FrameError
+        When the board is none, does not rank prompts, or has no winner.
+    PromptError
+        When the prompt is missing, was edited since the sweep, or the saved file does not render what was tested.
+
+    Examples
+    --------
+    >>> board = rk.leaderboard(frame)
+    >>> rk.save_winner(board, frame, prompts, tmp, name="best", force=True).name
+    'best.prompt'
+    """
+    check(board, needs=["estimate", "low", "high", "n_articles", "n_trials", "verdict"])
+    if not {"metric", "by", "confidence"} <= set(board.attrs):
+        raise FrameError("this is no board of leaderboard(): it has lost its attrs")
+    by = list(board.attrs["by"])
+    check(board, needs=by)
+    check(
+        frame,
+        needs=["article", "original_title", "body", "prompt", "prompt_sha", "messages", "params", "endpoint", *by],
+    )
+    if "prompt" not in by:
+        raise FrameError(f"this board ranks {', '.join(by)}, not prompts: there is no prompt to save")
+    row = _chosen(board, force)
+    tested = frame[_same(frame, row, by)]
+    if tested.empty:
+        raise FrameError("the frame has no trial of the board's winner: give the frame that was decided on")
+    parent = _parent(str(row["prompt"]), tested, prompts)
+    model = _only(tested, "endpoint") if "model" in by else None
+    endpoint = json.loads(model) if model else {}
+    heat = row["temperature"] if "temperature" in by and not pd.isna(row["temperature"]) else None
+    revised = parent.revise(
+        name=name or f"{parent.name}-winner",
+        model=endpoint.get("id"),
+        temperature=None if heat is None else float(heat),
+        about=_passport(board, row, frame, parent, endpoint),
+    )
+    revised = _with_params(revised, json.loads(_only(tested, "params")))
+    path = save_prompt(revised, folder)
+    try:
+        _prove(load_prompts(path)[revised.name], parent, tested)
+    except PromptError:
+        path.unlink()
+        raise
+    return path
+
+
+def variant_name(values: Iterable[Any]) -> str:
+    """A variant in words: the values that make it, with "default" for <NA>."""
+    shown = ("default" if pd.isna(v) else f"{v:g}" if isinstance(v, float) else str(v) for v in values)
+    return " · ".join(shown)
+
+
+def _chosen(board: pd.DataFrame, force: bool) -> pd.Series[Any]:
+    winners = board[board["verdict"] == "winner"]
+    if len(winners):
+        return winners.iloc[0]
+    if board.empty or pd.isna(board["estimate"].iloc[0]):
+        raise FrameError("the board holds no estimate: there is nothing to save")
+    if not force:
+        said = board.attrs.get("sentence", "No clear winner.")
+        raise FrameError(f"{said} Pass force=True to save the first row all the same")
+    return board.iloc[0]
+
+
+def _same(frame: pd.DataFrame, row: pd.Series[Any], by: Sequence[str]) -> NDArray[np.bool_]:
+    same = np.ones(len(frame), bool)
+    for name in by:
+        column = frame[name]
+        alike = column.isna() if pd.isna(row[name]) else column.eq(row[name]).fillna(False)
+        same &= alike.to_numpy(bool)
+    return same
+
+
+def _parent(name: str, tested: pd.DataFrame, prompts: Mapping[str, Prompt] | Iterable[Prompt]) -> Prompt:
+    """The prompt that was tested, unchanged since."""
+    by_name = {prompt.name: prompt for prompt in (prompts.values() if isinstance(prompts, Mapping) else prompts)}
+    if name not in by_name:
+        raise PromptError(f"prompt {name!r} is not among those given ({', '.join(sorted(by_name)) or 'none'})")
+    sha = _only(tested, "prompt_sha")
+    if by_name[name].sha != sha:
+        raise PromptError(
+            f"prompt {name!r} was edited since the sweep (tested {sha}, now {by_name[name].sha}): "
+            "restore it, or sweep again"
+        )
+    return by_name[name]
+
+
+def _only(tested: pd.DataFrame, name: str) -> str:
+    values = tested[name].dropna().unique().tolist()
+    if len(values) != 1:
+        raise FrameError(
+            f"the winner's trials have {len(values)} values of `{name}`: add {name!r} to by= of leaderboard()"
+        )
+    return str(values[0])
+
+
+def _passport(
+    board: pd.DataFrame,
+    row: pd.Series[Any],
+    frame: pd.DataFrame,
+    parent: Prompt,
+    endpoint: Mapping[str, Any],
+) -> dict[str, Any]:
+    """What the file tells of how it was chosen."""
+    from retitlekit import __version__
+
+    figures = {
+        figure: None if pd.isna(row[figure]) else round(float(row[figure]), 4) for figure in ("estimate", "low", "high")
+    }
+    passport: dict[str, Any] = {
+        "parent": parent.name,
+        "parent_sha": parent.sha,
+        "metric": str(board.attrs["metric"]),
+        **figures,
+        "confidence": float(board.attrs["confidence"]),
+        "n_articles": int(row["n_articles"]),
+        "n_trials": int(row["n_trials"]),
+        "rivals": len(board) - 1,
+        "verdict": str(row["verdict"]),
+        "decided_at": datetime.now(UTC).date().isoformat(),
+        "retitlekit": __version__,
+        "data": _fingerprint(frame),
+        "models": sorted(map(str, frame["model"].dropna().unique())) if "model" in frame else [],
+    }
+    others = board[(board.index != row.name) & board["verdict"].ne("worse")]
+    by = list(board.attrs["by"])
+    rivals = "; ".join(variant_name(other) for other in others[by].itertuples(index=False))
+    if row["verdict"] != "winner":
+        passport["forced"] = f"{row['verdict']}: {rivals}" if rivals else str(row["verdict"])
+    elif "forced" in parent.about:
+        passport["forced"] = "no"
+    if endpoint.get("api_base"):
+        passport["api_base"] = str(endpoint["api_base"])
+    return passport
+
+
+def _fingerprint(frame: pd.DataFrame) -> str:
+    """Hash of the articles that were decided on."""
+    distinct = frame[["article", "original_title", "body"]].astype(str).drop_duplicates()
+    texts = sorted(map(list, distinct.itertuples(index=False)))
+    return blake2b(json.dumps(texts).encode(), digest_size=8).hexdigest()
+
+
+def _with_params(prompt: Prompt, params: Mapping[str, Any]) -> Prompt:
+    """The prompt with the call parameters that plan() was given beside it."""
+    changed = [key for key, value in prompt.params.items() if params.get(key) != value]
+    if changed:
+        raise PromptError(
+            f"{changed[0]} was {params.get(changed[0])!r} in the sweep and is {prompt.params[changed[0]]!r} in prompt "
+            f"{prompt.name!r}: write it into the file and sweep again"
+        )
+    lines = [f"{key}: {json.dumps(value)}\n" for key, value in params.items() if key not in prompt.params]
+    return Prompt(prompt.name, prompt.text.replace("---\n", "---\n" + "".join(lines), 1)) if lines else prompt
+
+
+def _prove(saved: Prompt, parent: Prompt, tested: pd.DataFrame) -> None:
+    """Raise unless the saved prompt says to the model what was tested."""
+    trials = tested[["article", "original_title", "body", "messages"]].drop_duplicates()
+    from_frame = set(saved.variables) <= _FROM_THE_FRAME
+    for trial in trials.itertuples(index=False):
+        article = Article(str(trial.article), str(trial.original_title), str(trial.body))
+        if from_frame:
+            expected = json.loads(str(trial.messages))
+        else:  # the frame lacks what the template asks for; stand-ins must come out alike in both
+            article = replace(article, source="s", url="u", published_at="2000-01-01", language="en")
+            expected = parent.render(article)
+        if saved.render(article) != expected:
+            raise PromptError(
+                f"{saved.path} does not render what was tested for article {article.id!r}; it was removed"
+            )
