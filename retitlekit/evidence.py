@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 DRAWS = 2000
 _FLIPS = 9999
 _EXACT_UP_TO = 15  # articles: 2**15 sign patterns
+_HEAPS = 3000
 _CHUNK = 4_000_000  # numbers at once
 _RIDGE = 0.1
 _NORMAL = NormalDist()
@@ -36,9 +37,18 @@ def resample(articles: int, *, draws: int = DRAWS, seed: int = 0) -> Iterator[Fl
 def bootstrap_means(values: Floats, *, seed: int = 0) -> Floats:
     """Means of resampled articles: shape (draws, variants). Cluster bootstrap (Field and Welsh 2007)."""
     known = ~np.isnan(values)
-    filled, counts = np.where(known, values, 0.0), known.astype(np.float64)
+    filled, counts = _heaped(np.where(known, values, 0.0)), _heaped(known.astype(np.float64))
     with np.errstate(invalid="ignore"):
-        return np.concatenate([(taken @ filled) / (taken @ counts) for taken in resample(len(values), seed=seed)])
+        return np.concatenate([(taken @ filled) / (taken @ counts) for taken in resample(len(filled), seed=seed)])
+
+
+def _heaped(values: Floats) -> Floats:
+    """Sums of random heaps of articles where there are very many: as good to resample, and much faster."""
+    if len(values) <= _HEAPS:
+        return values
+    heaps = np.zeros((_HEAPS, values.shape[1]))
+    np.add.at(heaps, np.random.default_rng(0).permutation(len(values)) % _HEAPS, values)
+    return heaps
 
 
 def interval(draws: Floats, articles: NDArray[np.int64], confidence: float) -> tuple[Floats, Floats]:
@@ -85,7 +95,7 @@ def sign_flip(differences: Floats, *, seed: int = 0) -> Floats:
 
     Exact over all patterns up to 15 articles that differ; else 9,999 random ones, so that p is 0.0001 at the least.
     """
-    filled = np.nan_to_num(differences)
+    filled = _heaped(np.nan_to_num(differences))
     filled = filled[np.any(filled != 0, axis=1)]
     observed = np.abs(filled.sum(axis=0)) * (1 - 1e-9)  # ties must not hang on rounding
     n = len(filled)

@@ -416,35 +416,27 @@ def available_models(api_bases: Iterable[str] = ()) -> pd.DataFrame:
     with ThreadPoolExecutor(max_workers=len(servers)) as pool:
         for found in pool.map(_server_rows, servers):
             rows += found
-    litellm = _litellm()
-    by_provider: dict[str, list[_Priced]] = {}
-    for entry in _price_map():
-        by_provider.setdefault(entry.provider, []).append(entry)
-    for provider in sorted({*PROVIDERS, *by_provider}, key=lambda p: (p not in PROVIDERS, p)):
-        if provider in ("ollama", "ollama_chat", "lm_studio", "hosted_vllm", "baseline"):
-            continue  # asked at their ports
-        needs = litellm.validate_environment(f"{provider}/any")
-        if needs["missing_keys"]:
-            if provider in PROVIDERS:
-                note = f"set {' or '.join(needs['missing_keys'])} in the environment"
-                rows.append((f"{provider}/…", False, "provider", None, None, None, note))
-        elif needs["keys_in_environment"] and provider in _keyed_providers():
-            rows += [
-                (
-                    entry.id,
-                    True,
-                    "provider",
-                    None,
-                    entry.input * 1e6,
-                    entry.output * 1e6,
-                    "its key is in the environment",
-                )
-                for entry in by_provider.get(provider, [])
-            ]
+    rows += _provider_rows()
     columns = ["model", "usable", "kind", "api_base", "input_usd_per_mtok", "output_usd_per_mtok", "note"]
     money = {"input_usd_per_mtok": "Float64", "output_usd_per_mtok": "Float64"}
     text = dict.fromkeys(["model", "kind", "api_base", "note"], "string")
     return pd.DataFrame(rows, columns=columns).astype({**text, "usable": "boolean", **money})
+
+
+def _provider_rows() -> list[tuple[Any, ...]]:
+    """The models of providers whose key is in the environment, and what the usual providers lack."""
+    litellm, rows = _litellm(), []
+    keyed = {name.removesuffix("_API_KEY").lower() for name, value in os.environ.items() if value}
+    for provider in (*PROVIDERS, *sorted(keyed & set(litellm.models_by_provider) - set(PROVIDERS))):
+        lacks = litellm.validate_environment(f"{provider}/any")["missing_keys"]
+        if lacks:
+            note = f"set {' or '.join(lacks)} in the environment"
+            rows.append((f"{provider}/…", False, "provider", None, None, None, note))
+            continue
+        note = "its key is in the environment"
+        known = [entry for entry in _price_map() if entry.provider == provider]
+        rows += [(e.id, True, "provider", None, e.input * 1e6, e.output * 1e6, note) for e in known]
+    return rows
 
 
 def _server_rows(server: tuple[str, str, str]) -> list[tuple[Any, ...]]:
@@ -480,15 +472,6 @@ def _price_map() -> list[_Priced]:
         for name, entry in _litellm().model_cost.items()
         if entry.get("mode") == "chat" and (provider := str(entry.get("litellm_provider")))
     ]
-
-
-def _keyed_providers() -> set[str]:
-    """Providers whose key stands in the environment under LiteLLM's usual name."""
-    return {
-        name.removesuffix("_API_KEY").lower()
-        for name, value in os.environ.items()
-        if name.endswith("_API_KEY") and value
-    }
 
 
 def load_models(path: str | os.PathLike[str]) -> dict[str, Model]:
