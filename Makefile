@@ -31,7 +31,7 @@ browser: $(VENV)/.ready-dev
 	else echo "no chromium on this machine: the browser tests did not run (apt-get install chromium)"; fi
 
 screenshots: $(VENV)/.ready-dev
-	$(BIN)/python tests/browser/screenshots.py docs
+	$(BIN)/python -m tests.browser.screenshots docs
 
 benchmarks: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/baselines.py

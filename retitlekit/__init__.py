@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 
 _ROOMS = {
     "articles": ("Article", "Articles", "load_articles"),
-    "decide": ("leaderboard", "save_winner"),
+    "decide": ("leaderboard",),
     "errors": (
         "ArticleError",
         "CallError",
@@ -33,6 +33,7 @@ _ROOMS = {
     "sweeps": ("Job", "arun", "run", "start", "sweep"),
     "titles": ("extract_title",),
     "widgets.compare": ("compare",),
+    "winners": ("save_winner",),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 _MODULES = ("charts", "scorers")

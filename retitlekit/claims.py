@@ -7,6 +7,7 @@ text and kept. Support is not truth: a number that the text gives for something 
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -51,7 +52,7 @@ _SCALES = {  # what may follow digits; English, and the languages whose newspape
 }
 _VAGUE = {"k": 1000, "m": 10**6, "b": 10**9}  # 100m may be metres: the plain value stays as a second reading
 _SCALE = {word: value for value, words in _SCALES.items() for word in words.split()} | _VAGUE
-_SCALED = rf"[\s-]?({'|'.join(sorted(_SCALE, key=len, reverse=True))})(?![^\W\d_])"
+_SCALED = rf"[\s-]?((?:{'|'.join(word for word in _SCALE if word.isascii() or len(word) > 1)})(?![^\W\d_])|[千万萬만亿億억兆조])"
 _DIGITS = re.compile(
     r"(?=['’]?\d)(?P<mark>['’]?)(?P<digits>\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?!\d)|\d+(?:[.,'’٫٬]\d+)*)"
     r"(?P<part>[¼½¾⅓⅔])?"
@@ -96,7 +97,7 @@ def _numbers(text: str) -> Iterator[_Number]:
         label = _label(text, *found.span("digits"))
         yield _Number(text[slice(*found.span())].strip("'’- "), found.span(), frozenset(readings), label)
     for found in _SPELLED.finditer(lower):
-        yield _Number(text[slice(*found.span())], found.span(), frozenset({_spelled(found[0])}))
+        yield _Number(text[slice(*found.span())], found.span(), frozenset(_spelled(found[0])))
 
 
 def _readings(digits: str, part: str | None, scale: str) -> set[float]:
@@ -131,18 +132,25 @@ def _label(text: str, start: int, end: int) -> str:
     return label if label.isascii() and not label[0].isdigit() else ""
 
 
-def _spelled(words: str) -> float:
-    """Read "two hundred and five thousand" and "twenty-first"."""
+def _spelled(words: str) -> Iterator[float]:
+    """Read "two hundred and five thousand" and "twenty-first"; words that make no one number are several."""
     total = group = 0
+    below = math.inf
     for word in re.split(r"[\s-]+", words):
         word = word if word in _SMALL or word in _BIG or word == "and" else word.removesuffix("s")
-        if word in _SMALL:
-            group += _SMALL[word]
-        elif _BIG.get(word, 0) in (12, 100):
-            group = max(group, 1) * _BIG[word]
-        elif word in _BIG:
-            total, group = total + max(group, 1) * _BIG[word], 0
-    return float(total + group)
+        small, big = _SMALL.get(word), _BIG.get(word, 0)
+        joins = group % 100 == 0 or (small is not None and small < 10 and group % 100 >= 20 and group % 10 == 0)
+        if (small is not None and not joins) or big >= below:
+            yield float(total + group)
+            total = group = 0
+            below = math.inf
+        if small is not None:
+            group += small
+        elif big in (12, 100):
+            group = max(group, 1) * big
+        elif big:
+            total, group, below = total + max(group, 1) * big, 0, big
+    yield float(total + group)
 
 
 @dataclass(frozen=True, slots=True)
@@ -444,7 +452,7 @@ def _has_kin(word: str, names: _Names) -> bool:
     near = [other for other in names.words if other[:4] == front] if is_ordinary(word) else names.kin.get(front, ())
     if len(word) > 3 and any(_share_stem(word, other) for other in near):
         return True
-    close = [other for other in names.capitals if abs(len(other) - len(word)) < 3] if len(word) > 5 else []
+    close = [other for other in names.capitals if abs(len(other) - len(word)) < 2] if len(word) > 5 else []
     return process.extractOne(word, close, scorer=fuzz.ratio, score_cutoff=85) is not None
 
 

@@ -276,7 +276,7 @@ def _board(sweep: _Sweep, frame: pd.DataFrame, found: _Found, confidence: float)
         low, high = np.where(agreed, limits[0], low), np.where(agreed, limits[1], high)
     between = evidence.interval(found.difference_draws, shared, confidence)
     p, verdicts = _verdicts(found, shared, confidence)
-    passes = sweep.means(frame["passed"]) if "passed" in frame else np.full((1, k), np.nan)
+    passes = sweep.means(frame[_metric(frame, "passed")]) if "passed" in frame else np.full((1, k), np.nan)
     judged = (~np.isnan(passes)).sum(axis=0).astype(np.float64)
     passed_low, passed_high = evidence.wilson(_mean(passes), judged, confidence)
     answered = frame["status"].eq("ok").to_numpy(bool) if "status" in frame else np.ones(len(frame), bool)
@@ -302,6 +302,9 @@ def _board(sweep: _Sweep, frame: pd.DataFrame, found: _Found, confidence: float)
         "latency_s": _per_variant(sweep, frame, "latency_s", answered, lambda seconds: seconds.median()),
     }
     board = sweep.variants.copy()
+    clash = sorted({*counts, *figures, "verdict"} & set(board.columns))
+    if clash:
+        raise FrameError(f"by= names {clash[0]!r}, which is a column of the board: rename it first")
     for name, numbers in counts.items():
         board[name] = pd.array(numbers, dtype="Int64")
     for name, values in figures.items():
@@ -346,17 +349,19 @@ def _sentence(board: pd.DataFrame, found: _Found, confidence: float) -> str:
     """The decision in plain words."""
     metric, by = str(board.attrs["metric"]), board.attrs["by"]
     known = board[board["estimate"].notna()]
-    silent = f" {len(board) - len(known)} without any." if 0 < len(known) < len(board) else ""
+    silent = f" {len(board) - len(known)} of {len(board)} variants have no value." if len(known) < len(board) else ""
     if known.empty:
         return f"Nothing to decide: no trial has a value for {metric}." if metric != "win_rate" else "No votes yet."
     if len(known) == 1:
         return f"Only one variant has values for {metric}: nothing to compare it with.{silent}"
     varying = [name for name in by if board[name].nunique(dropna=False) > 1]
     leader, second = (variant_name(known.iloc[row][varying]) for row in (0, 1))
-    n, rivals = int(found.n[found.order[0]]), len(known) - 1
+    n, rivals = int((~np.isnan(found.differences[:, found.order[1]])).sum()), len(known) - 1
     verdict = known["verdict"].iloc[0]
     if verdict == _TOO_LITTLE:
         needed = evidence.fewest_articles(rivals, confidence)
+        if n >= needed:
+            return f"Too little data: {leader} shares {n} of its {found.n.max()} articles with {second}.{silent}"
         return (
             f"Too little data: with {_articles(n)} not even total agreement could tell {len(known)} variants apart; "
             f"at least {needed} are needed.{silent}"
@@ -370,13 +375,12 @@ def _sentence(board: pd.DataFrame, found: _Found, confidence: float) -> str:
         variant for variant, verdict in zip(found.order[1:], known["verdict"].iloc[1:], strict=True) if verdict == _TIED
     ]
     more = max((_more_articles(found.differences[:, variant], confidence) for variant in tied), default=math.inf)
-    if known["difference"].iloc[1] == 0:
-        return f"No clear winner: {leader} and {second} are level over {_articles(n)}.{silent}"
-    ask = (
-        f"about {more:,.0f} more articles would be needed"
-        if more <= 10_000
-        else "no likely number of articles would tell"
-    )
+    if row["difference"] >= 0:  # above it when a variant misses articles
+        level = "are level" if row["difference"] == 0 else "do not keep their order"
+        return f"No clear winner: {leader} and {second} {level} over the {_articles(n)} they share.{silent}"
+    ask = "no likely number of articles would tell"
+    if more <= 10_000:
+        ask = f"about {float(f'{more:.2g}'):,.0f} more would be needed"
     return f"No clear winner: {leader} leads {second} by {ahead} over {_articles(n)}; {ask}.{silent}"
 
 
@@ -391,6 +395,6 @@ def _articles(n: int) -> str:
 
 
 def _figures(estimate: float, low: float, high: float) -> str:
-    digits = 2 if abs(estimate) < 10 else 1
+    digits = 2 if estimate == 0 else min(max(2, math.ceil(-math.log10(abs(estimate)))), 4)
     shown = [f"{value:.{digits}f}".replace("-", "−") for value in (estimate, low, high)]
     return f"{shown[0]} ({shown[1]} to {shown[2]})"

@@ -170,6 +170,10 @@ def trims(
 
 def _compressed(text: str, strengths: Sequence[Strength], *, places: bool) -> Iterator[tuple[list[str], str, Strength]]:
     """Give a sentence's words at each strength, before it is cut, and the words that name the source of its claim."""
+    if not _is_english(text):
+        main, source = _split_source(text)
+        yield main.split(), source, strengths[0]
+        return
     if "plain" in strengths or "hard" in strengths:
         main, source = _split_source(_TIME.sub(_without_time, _drop_lead(text)))
         words = _drop_small_words(_drop_insertions(main).split())
@@ -183,7 +187,19 @@ def _compressed(text: str, strengths: Sequence[Strength], *, places: bool) -> It
 
 
 def _kept_until(text: str) -> int:
-    return max((found.end() for found in _KEPT.finditer(text.casefold())), default=0)
+    """How many characters hold the last negation, and the whole of the last condition."""
+    folded = text.casefold()
+    ends = [found.end() for pattern in (_KEPT, _CONDITION) for found in pattern.finditer(folded)]
+    return max(ends, default=0)
+
+
+_CONDITION = re.compile(r"\b(?:if|unless)\b[^,;]*")
+_ENGLISH = frozenset("and of to is was has for with by that from will were have are his at after as were".split())
+
+
+def _is_english(text: str) -> bool:
+    words = set(text.casefold().split())
+    return "the" in words or len(_ENGLISH & words) > 1
 
 
 def polish(text: str) -> str:
@@ -298,7 +314,8 @@ def _without_time(found: re.Match[str]) -> str:
     before = found.string[: found.start()].rsplit(None, 1)[-1:]
     word = before[0] if before else ""
     named = found[0].lstrip(", ")[:1].isupper() and word[:1].isupper()  # Black Friday
-    return found[0] if word.casefold() in _HOLDS_TIME or named else ""
+    quoted = _quoted(found.string[: found.start()].split())[-1:] == [True]
+    return found[0] if word.casefold() in _HOLDS_TIME or named or quoted else ""
 
 
 _SAY = frozenset(
@@ -329,7 +346,8 @@ def _split_source(text: str) -> tuple[str, str]:
         if said is None or words[0].casefold() in _NO_SOURCE:
             continue
         after = words[said + 1 :]
-        if len(after) < 6 and (said or after) and _NO_SOURCE.isdisjoint(word.casefold() for word in after):
+        alone = len(after) < 9 and (said or after) and _NO_SOURCE.isdisjoint(word.casefold() for word in after)
+        if alone and any(map(_is_verb, text[: found.start()].split())):
             return text[: found.start()] + found[1], "," + found[2].rstrip()
     return text, ""
 
@@ -348,7 +366,7 @@ def _drop_insertions(text: str) -> str:
     joint = ", "
     for segment, following in zip(segments, [*segments[1:], ""], strict=True):
         if following and _is_insertion(head, segment, following):
-            joint = " "
+            joint = ", " if ", " in head else " "
             continue
         head, joint = head + joint + segment, ", "
     return head
@@ -357,8 +375,8 @@ def _drop_insertions(text: str) -> str:
 def _is_insertion(head: str, segment: str, following: str) -> bool:
     first, after = (segment.split() or [""])[0], (following.split() or [""])[0]
     name = (head.split() or [""])[-1][:1].isupper()
-    if _is_needed(segment) or after in ("or", "which", "who"):
-        return False
+    if _is_needed(segment) or _QUOTES.search(segment) or after in ("or", "which", "who"):
+        return segment.isdigit() and len(segment) < 4
     if after == "and":
         return name and first in ("a", "an", "the", "who", "whose", "which", "where")
     if first in _ASIDES or (segment.isdigit() and len(segment) < 4):
@@ -391,9 +409,12 @@ _NO_SUBJECT = frozenset(
 def _drop_small_words(words: list[str]) -> list[str]:
     """Leave out articles, auxiliaries before a participle, and "that" after "said", as headlines do."""
     kept: list[str] = []
+    quoted = _quoted(words)
     for place, (word, following) in enumerate(pairwise(words)):
         last = kept[-1] if kept else ""
-        if word in ("the", "a", "an") or (place == 0 and word in ("The", "A", "An")):
+        if place and quoted[place - 1]:
+            pass
+        elif word in ("the", "a", "an") or (place == 0 and word in ("The", "A", "An")):
             if following.casefold().strip(",.") not in _KEEPS_ARTICLE:
                 continue
         elif word in _AUXILIARIES:
@@ -419,6 +440,8 @@ _PLACES = frozenset("in at on near during via outside inside within along around
 
 def _drop_places(words: list[str]) -> list[str]:
     """Leave out "in Mombasa, Kenya," and its like before the end."""
+    if True in _quoted(words):
+        return words
     kept: list[str] = []
     place = 0
     while place < len(words):
@@ -493,10 +516,12 @@ _BOUNDARIES = {
 _HELD = frozenset(  # words that a cut would tear from what follows them
     """plans plan planned set expected wants want wanted agreed agrees refused likely about ready able continue
     continues began begins tried try trying seeks seek sought vowed vows ordered forced allowed asked urged told call
-    called calls appears appeared seems seemed intends intended hopes hoped decided decides well rather instead ahead prior number
+    called calls appears appeared seems seemed intends intended hopes hoped decided decides well rather instead ahead
+    prior number
     part members member end kind type lack connection addition response order charge front view result hand takes took
     deal accused charged""".split()
 )
+_BEFORE_VERBS = frozenset("to will would may might can could must should not don't doesn't won't".split())
 _TORN = 0.7
 _QUOTES = re.compile(r"[\"“”‘„«»]|(?<!\w)'|'(?!\w)")
 
@@ -505,16 +530,17 @@ def _cuts(words: list[str], longest: int) -> Iterator[tuple[int, int, float]]:
     """Give every place where the words may end: how many words, how many characters, at what cost."""
     torn = frozenset() if _HEDGES.isdisjoint(words) else _torn_from_hedges(words)
     titled = sum(word[0].isupper() for word in words) > 0.7 * len(words)
-    length, quote, verb = -1, "", False
-    quotes = bool(_QUOTES.search(" ".join(words)))
+    length, verb = -1, False
+    quoted = _quoted(words)
     for place, word in enumerate(words, 1):
         length += 1 + len(word)
         if length > longest:
             return
-        quote = _quote_after(word, quote) if quotes else ""
         verb = verb or _is_verb(word)
-        bare = word.strip("\"'“”‘’,;:.!?").casefold()
-        if quote or bare in _NEVER_LAST or place in torn or word.endswith(("'s", "’s")):
+        bare = word.strip("\"'“”‘’,;:.!?")
+        if titled or place == 1:
+            bare = bare.casefold()
+        if quoted[place - 1] or bare in _NEVER_LAST or place in torn or word.endswith(("'s", "’s")):
             continue
         cost = 0.0 if place == len(words) else _cut_cost(words, place, bare, titled=titled)
         if cost is not None:
@@ -537,6 +563,17 @@ def _torn_from_hedges(words: list[str]) -> frozenset[int]:
 _CLOSING = {"“": "”", "‘": "’", "„": "“", "«": "»", '"': '"', "'": "'"}
 
 
+def _quoted(words: list[str]) -> list[bool]:
+    """For each word, whether a quote is still open behind it."""
+    if not _QUOTES.search(" ".join(words)):
+        return [False] * len(words)
+    quote, found = "", []
+    for word in words:
+        quote = _quote_after(word, quote)
+        found.append(bool(quote))
+    return found
+
+
 def _quote_after(word: str, quote: str) -> str:
     """The mark that must still come after `word` for the quote to be closed; empty outside quotes."""
     for mark in _QUOTES.findall(word):
@@ -557,10 +594,17 @@ def _cut_cost(words: list[str], place: int, bare: str, *, titled: bool) -> float
     if word[-1] in ",;:–—" or following[0] in "–—":
         return 0.2 if capital and following[:1].isupper() else 0.0
     cost = _BOUNDARIES.get(following.casefold() if titled else following)
+    if (
+        cost is not None
+        and "that" in words[place : place + 6]
+        and not _SAY.isdisjoint(words[max(0, place - 5) : place])
+    ):
+        cost = max(cost, _TORN)  # told reporters in Rome that …
     if cost is None:
         if number or word[0] in "$£€" or (capital and following[:1].isupper()):
             return None
-        return None if _is_verb(word) or _is_verb(following) else _TORN
+        doing = _is_verb(word) or _is_verb(following) or word.endswith("ing") or bool(_KEPT.fullmatch(bare))
+        return None if doing or (place > 1 and words[place - 2] in _BEFORE_VERBS) else _TORN
     if (number and ahead[:1].isdigit()) or (following == "against"):
         return None
     if capital and ahead[:1].isupper() and following in ("of", "and", "for", "de", "on"):

@@ -94,8 +94,8 @@ def run(
     --------
     >>> trials = rk.plan(prompts, articles[:3], models="baseline/prefix")
     >>> frame = rk.run(trials, store=tmp, progress=False)
-    >>> (frame.status == "ok").all() and frame.title.notna().all()
-    True
+    >>> frame.status.unique().tolist()
+    ['ok']
     """
     job = start(
         trials,

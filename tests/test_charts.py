@@ -191,7 +191,9 @@ def test_hostile_names(name: str, prompts: list[str]) -> None:
 def test_long_words_do_not_collide(name: str) -> None:
     """The title stays above the chart, names of lines stay apart, and the legend stays beside it."""
     if name == "intervals":
-        table = board(verdicts=["winner"] + ["tied with the best"] * 11, sentence="This is a long sentence about it all. " * 9)
+        table = board(
+            verdicts=["winner"] + ["tied with the best"] * 11, sentence="This is a long sentence about it all. " * 9
+        )
         ax = charts.intervals(table.assign(prompt=[f"{LONG[0]}-{n}" for n in range(12)], model=[LONG[1], "m"] * 6))
     else:
         ax = CHARTS[name](sweep(prompts=[f"{LONG[0]}-{n}" for n in range(12)], models=[LONG[1], "m"], articles=3))

@@ -25,7 +25,7 @@ LAYERS = [
     {"articles", "prompts", "titles", "wrappings", "leaks", "claims", "words", "sentences", "messages", "store"},
     {"models", "baselines"},
     {"plans", "sweeps"},
-    {"scorers", "widths", "evidence", "decide"},
+    {"scorers", "widths", "evidence", "decide", "winners"},
     {"charts"},
     {"widgets"},
     {"cli"},
@@ -177,6 +177,6 @@ def test_every_test_says_what_it_proves(node: ast.FunctionDef) -> None:
 
 def test_no_room_hides_a_verb() -> None:
     """No module has the name of a public function: importing it would put the module in the function's place."""
-    rooms = {path.stem for path in MODULES}
+    rooms = {path.stem for path in MODULES if path.parent.name == "retitlekit"}
 
     assert set() == {name for name in rk.__all__ if inspect.isfunction(getattr(rk, name))} & rooms
