@@ -183,10 +183,10 @@ _PRONOUNS = frozenset("he she it they this these those his her its their there".
 
 
 def _score(text: _Text, trimmed: Trim) -> float:
-    """A trim's own worth: it covers what the text repeats, ends well, and is about 62 characters long."""
+    """A trim's own worth: it covers what the text repeats, ends well, and is about 70 characters long."""
     length = len(trimmed.text) * (2 if text.is_dense else 1)
     pronoun = trimmed.text.split(None, 1)[0].casefold() in _PRONOUNS
-    worth = 0.1 * text.cover(_terms(trimmed.text)) - 0.004 * abs(length - 62)
+    worth = 0.1 * text.cover(_terms(trimmed.text)) - 0.004 * abs(length - 70)
     return worth - 0.3 * trimmed.cost - 0.1 * pronoun - _LIGHT * (trimmed.strength == "light")
 
 

@@ -52,7 +52,8 @@ _SCALES = {  # what may follow digits; English, and the languages whose newspape
 }
 _VAGUE = {"k": 1000, "m": 10**6, "b": 10**9}  # 100m may be metres: the plain value stays as a second reading
 _SCALE = {word: value for value, words in _SCALES.items() for word in words.split()} | _VAGUE
-_SCALED = rf"[\s-]?((?:{'|'.join(word for word in _SCALE if word.isascii() or len(word) > 1)})(?![^\W\d_])|[千万萬만亿億억兆조])"
+_SPACED = "|".join(sorted((word for word in _SCALE if word.isascii() or len(word) > 1), key=len, reverse=True))
+_SCALED = rf"[\s-]?((?:{_SPACED})(?![^\W\d_])|[千万萬만亿億억兆조])"
 _DIGITS = re.compile(
     r"(?=['’]?\d)(?P<mark>['’]?)(?P<digits>\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?!\d)|\d+(?:[.,'’٫٬]\d+)*)"
     r"(?P<part>[¼½¾⅓⅔])?"
@@ -72,7 +73,7 @@ _YEARS = re.compile(r"(?:st|nd|rd|th)?[\s-](?:years?|anniversary)\b", re.IGNOREC
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a title claims of one kind, and what of it no text supports; both as written, in the title's order."""
+    """What a title claims of one kind, and what of it no text supports; both as written, each once."""
 
     made: tuple[str, ...]
     unsupported: tuple[str, ...]
@@ -84,6 +85,7 @@ class _Number:
     span: tuple[int, int]
     readings: frozenset[float]
     label: str = ""  # letters and digits of one name ("H1N1", "TMA-15"), folded
+    is_rank: bool = False  # first to twelfth, of which texts are full: they do not support a count
 
 
 def _numbers(text: str) -> Iterator[_Number]:
@@ -94,10 +96,12 @@ def _numbers(text: str) -> Iterator[_Number]:
         readings = _readings(found["digits"], found["part"], found[4] or found[5] or "")
         if found["mark"] and len(found["digits"]) == 2:  # '90s
             readings |= {1900 + max(readings), 2000 + max(readings)}
-        label = _label(text, *found.span("digits"))
-        yield _Number(text[slice(*found.span())].strip("'’- "), found.span(), frozenset(readings), label)
+        shown, label = text[slice(*found.span())].strip("'’- "), _labelled(text, *found.span("digits"))
+        is_rank = lower[found.end() : found.end() + 2] in ("st", "nd", "rd", "th") and max(readings) <= 12
+        yield _Number(label or shown, found.span(), frozenset(readings), label.replace("-", "").casefold(), is_rank)
     for found in _SPELLED.finditer(lower):
-        yield _Number(text[slice(*found.span())], found.span(), frozenset(_spelled(found[0])))
+        shown, is_rank = text[slice(*found.span())], found[0].removesuffix("s") in _NTHS[:13]
+        yield _Number(shown, found.span(), frozenset(_spelled(found[0])), is_rank=is_rank)
 
 
 def _readings(digits: str, part: str | None, scale: str) -> set[float]:
@@ -121,14 +125,14 @@ def _readings(digits: str, part: str | None, scale: str) -> set[float]:
     return scaled | values if not scale or scale in _VAGUE else scaled
 
 
-def _label(text: str, start: int, end: int) -> str:
-    """The name that the digits belong to when Latin letters stand before them, as in H1N1 or TMA-15."""
+def _labelled(text: str, start: int, end: int) -> str:
+    """The name that digits belong to when Latin letters stand before them, as in H1N1 or TMA-15; else nothing."""
     first = start
     while first and (text[first - 1].isalnum() or (text[first - 1] == "-" and text[first - 2 : first - 1].isalpha())):
         first -= 1
     while end < len(text) and text[end].isalnum():
         end += 1
-    label = text[first:end].replace("-", "").casefold()
+    label = text[first:end]
     return label if label.isascii() and not label[0].isdigit() else ""
 
 
@@ -140,10 +144,12 @@ def _spelled(words: str) -> Iterator[float]:
         word = word if word in _SMALL or word in _BIG or word == "and" else word.removesuffix("s")
         small, big = _SMALL.get(word), _BIG.get(word, 0)
         joins = group % 100 == 0 or (small is not None and small < 10 and group % 100 >= 20 and group % 10 == 0)
-        if (small is not None and not joins) or big >= below:
+        if big >= below:
+            yield float(total)
+            total, below = 0, math.inf
+        elif small is not None and not joins:
             yield float(total + group)
-            total = group = 0
-            below = math.inf
+            total, group, below = 0, 0, math.inf
         if small is not None:
             group += small
         elif big in (12, 100):
@@ -158,6 +164,7 @@ class _Figures:
     """The numbers that a text supports."""
 
     values: frozenset[float]
+    ranks: frozenset[float]
     labels: frozenset[str]
     years: frozenset[int]
     born: frozenset[int]  # years of birth, where no age is told
@@ -166,7 +173,8 @@ class _Figures:
 @lru_cache(maxsize=_KEPT_TEXTS)
 def _figures(text: str) -> _Figures:
     found = list(_numbers(text))
-    values = {value for number in found for value in number.readings}
+    values = {value for number in found for value in number.readings if not number.is_rank}
+    ranks = {value for number in found for value in number.readings if number.is_rank}
     values |= {float(_PLAIN[word]) for word in _LETTERS.findall(text.casefold()) if word in _PLAIN}
     values |= {_roman(numeral[0]) for numeral in _ROMAN.finditer(text)}
     if not text.isascii():  # ½, ², 三
@@ -174,7 +182,8 @@ def _figures(text: str) -> _Figures:
         values |= {unicodedata.numeric(sign) for sign in signs}
     born = {int(year[1] or year[2]) for year in _BORN.finditer(text)} if not _TOLD_AGE.search(text) else set()
     labels = frozenset(number.label for number in found if number.label)
-    return _Figures(frozenset(values), labels, frozenset(map(int, _YEAR.findall(text))), frozenset(born))
+    years = frozenset(map(int, _YEAR.findall(text)))
+    return _Figures(frozenset(values), frozenset(ranks), labels, years, frozenset(born))
 
 
 def _roman(numeral: str) -> float:
@@ -187,7 +196,7 @@ def number_claims(title: str, *texts: str, published_at: str | None = None) -> C
 
     Digits, decimals, English number words and ordinals are compared by value; "one", "first" and "second" claim
     nothing, having too many other senses. What can be reckoned from a year also counts as given: an age from a year of
-    birth, "47 years" from the year that began them, and the year of publication. Rounded values do not count.
+    birth, "47 years" from the year that began them. Rounded values do not count, and "third" does not give "three".
 
     Parameters
     ----------
@@ -215,11 +224,12 @@ def number_claims(title: str, *texts: str, published_at: str | None = None) -> C
     unsupported = []
     for number in claims:
         given = any(number.readings & figures.values for figures in known)
+        given |= number.is_rank and any(number.readings & figures.ranks for figures in known)
         if number.label:  # H5N1 contradicts a text that has H1N1 only
             given = number.label in labels or (given and _shape(number.label) not in shapes)
         if not given and not _is_reckoned(number, title, known, published_at):
             unsupported.append(number.text)
-    return Claims(tuple(number.text for number in claims), tuple(unsupported))
+    return Claims(tuple(dict.fromkeys(number.text for number in claims)), tuple(dict.fromkeys(unsupported)))
 
 
 def _is_idle(word: str) -> bool:
@@ -240,7 +250,7 @@ def _is_reckoned(number: _Number, title: str, known: list[_Figures], published_a
     of_age = since or _BEFORE_AGE.search(title[:start])
     born = {year for figures in known for year in figures.born} if of_age else set()
     spans = {now - year for year in since} | {now - year - turned for year in born for turned in (0, 1)}
-    return published in number.readings or bool(spans & number.readings)
+    return bool(spans & number.readings)
 
 
 # ------------------------------------------------------------------------------------------------------------ names
@@ -396,7 +406,7 @@ def name_claims(title: str, *texts: str) -> Claims | None:
     claims = _claimed(tokens, english)
     short = _abbreviated(plain, known)
     unsupported = [token.text for token in claims if token.word not in short and not _is_known(token, known)]
-    return Claims(tuple(token.text for token in claims), tuple(unsupported))
+    return Claims(tuple(dict.fromkeys(token.text for token in claims)), tuple(dict.fromkeys(unsupported)))
 
 
 def _claimed(tokens: list[_Token], english: bool) -> list[_Token]:

@@ -425,7 +425,8 @@ def available_models(api_bases: Iterable[str] = ()) -> pd.DataFrame:
 
 def _provider_rows() -> list[tuple[Any, ...]]:
     """The models of providers whose key is in the environment, and what the usual providers lack."""
-    litellm, rows = _litellm(), []
+    litellm = _litellm()
+    rows: list[tuple[Any, ...]] = []
     keyed = {name.removesuffix("_API_KEY").lower() for name, value in os.environ.items() if value}
     for provider in (*PROVIDERS, *sorted(keyed & set(litellm.models_by_provider) - set(PROVIDERS))):
         lacks = litellm.validate_environment(f"{provider}/any")["missing_keys"]

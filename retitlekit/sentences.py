@@ -194,12 +194,17 @@ def _kept_until(text: str) -> int:
 
 
 _CONDITION = re.compile(r"\b(?:if|unless)\b[^,;]*")
-_ENGLISH = frozenset("and of to is was has for with by that from will were have are his at after as were".split())
+_FOREIGN = frozenset(  # small words of languages in Latin letters that are no English words
+    """der das dem den und nicht ein eine ist wurde mit für von zu auf le la les des du et est une dans pour que el los
+    las del en por con il di che per gli della um os dos em uma não het een van voor op och att är som på av og til ikke
+    az és egy na się jest w""".split()
+)
 
 
 def _is_english(text: str) -> bool:
+    """Whether the rules that leave words out may be tried: "the" stands there, or nothing foreign does."""
     words = set(text.casefold().split())
-    return "the" in words or len(_ENGLISH & words) > 1
+    return "the" in words or (_FOREIGN.isdisjoint(words) and sum(map(str.isascii, text)) > 0.9 * len(text))
 
 
 def polish(text: str) -> str:
@@ -252,7 +257,7 @@ def _clean(sentence: str) -> str:
         while (shorter := _ASIDE.sub("", text)) != text:
             text = shorter
         text = " ".join(_BRACKET.sub("", text).lstrip(_LEADING_MARKS).split())
-    text = _STRAY_SPACE.sub("", text).rstrip(" ,;:–—-")
+    text = _STRAY_SPACE.sub("", text).replace(",,", ",").rstrip(" ,;:–—-")
     return text if _ABBREVIATION.search(text, max(0, len(text) - 20)) else text.rstrip(" .…。")
 
 
@@ -276,13 +281,14 @@ def _drop_lead(text: str) -> str:
     if first in _CONNECTORS and text[len(first) :].lstrip(", "):
         text = text[len(first) :].lstrip(", ")
     words = text.split(None, 2)
-    if words and words[0].rstrip(",").casefold() not in _LEADERS and words[1:2] != ["after"]:
+    leads = words[:1] and (words[0].rstrip(",").casefold() in _LEADERS or words[1:2] == ["after"])
+    if not leads and not text.split(",", 1)[0].endswith(" ago"):
         return text
     for found in _COMMA.finditer(text, 0, 180):
         lead, rest = text[: found.start()], text[found.end() :]
         word = rest.split(None, 1)[0] if rest else ""
         place = word[:1].isupper() and lead.rsplit(None, 1)[-1][:1].isupper()  # Washington, D.C.
-        year = len(word) == 4 and word.isdigit()
+        year = word.rstrip(",").isdigit()
         if word.rstrip(",").casefold() in _NO_START or word.endswith("ing") or year or (place and ", " in rest[:25]):
             continue
         if len(rest) > 25 and any(map(_is_verb, rest[:90].split())) and not _is_needed(lead):
@@ -299,7 +305,7 @@ def _is_needed(part: str) -> bool:
 _PART_OF_DAY = r"(?:\s(?:morning|afternoon|evening|night))?"
 _TIME = re.compile(
     rf",\s(?:early\s|late\s)?(?:on\s)?(?:{_DAY}{_PART_OF_DAY}(?:,\s{_DATE})?|{_DATE})(?:,|$)"
-    rf"|(?:^|,?\s)(?:early\s|late\s|earlier\s)?[Oo]n\s(?:the\s)?(?:{_DAY}{_PART_OF_DAY}(?:,?\s(?:the\s)?{_DATE},?)?|{_DATE})(?!\w|['’])"
+    rf"|(?:^|,?\s)(?:[Ee]arly\s|[Ll]ate\s|[Ee]arlier\s)?[Oo]n\s(?:the\s)?(?:{_DAY}{_PART_OF_DAY}(?:,?\s(?:the\s)?{_DATE},?)?|{_DATE})(?!\w|['’])"
     rf"|,?\s(?:(?:earlier|late|early)\s)?(?:yesterday|today|tonight|this\s(?:morning|afternoon|evening|week)"
     rf"|last\s(?:night|week|month|{_DAY})){_PART_OF_DAY}(?!\w|['’])"
     rf"|\s(?:early\s|late\s)?{_DAY}{_PART_OF_DAY}(?=\s[a-z]|[,.]|$)"
@@ -462,6 +468,9 @@ def _place_end(words: list[str], place: int) -> int:
         word, before = words[end], words[end - 1]
         if before[-1] == "," and not word[:1].isupper():
             return end
+        ahead = words[end + 1] if end + 1 < len(words) else ""
+        if before[:1].isupper() and word in ("of", "for", "and") and ahead[:1].isupper():
+            continue  # Institute for Astronomy
         if end > place + 1 and word != "of" and (word in _BOUNDARIES or _is_verb(word)):
             return end
     return len(words)
@@ -511,7 +520,7 @@ _BOUNDARIES = {
         0.1,
     ),
     **dict.fromkeys(("and", "or"), 0.2),
-    **dict.fromkeys("of to that than against between was were is are has have had will would".split(), 0.4),
+    **dict.fromkeys(("of", "to", "that", "than", "between"), 0.4),
 }
 _HELD = frozenset(  # words that a cut would tear from what follows them
     """plans plan planned set expected wants want wanted agreed agrees refused likely about ready able continue
@@ -519,9 +528,10 @@ _HELD = frozenset(  # words that a cut would tear from what follows them
     called calls appears appeared seems seemed intends intended hopes hoped decided decides well rather instead ahead
     prior number
     part members member end kind type lack connection addition response order charge front view result hand takes took
-    deal accused charged""".split()
+    deal accused charged resulted results led leading""".split()
 )
 _BEFORE_VERBS = frozenset("to will would may might can could must should not don't doesn't won't".split())
+_INCOMPLETE = _LEADERS | {"according"}
 _TORN = 0.7
 _QUOTES = re.compile(r"[\"“”‘„«»]|(?<!\w)'|'(?!\w)")
 
@@ -531,11 +541,15 @@ def _cuts(words: list[str], longest: int) -> Iterator[tuple[int, int, float]]:
     torn = frozenset() if _HEDGES.isdisjoint(words) else _torn_from_hedges(words)
     titled = sum(word[0].isupper() for word in words) > 0.7 * len(words)
     length, verb = -1, False
+    leading = words[:1] != [] and words[0].casefold() in _INCOMPLETE
     quoted = _quoted(words)
     for place, word in enumerate(words, 1):
         length += 1 + len(word)
         if length > longest:
             return
+        if leading and place < len(words):  # "In a speech in Rome" is no title
+            leading = word[-1] != ","
+            continue
         verb = verb or _is_verb(word)
         bare = word.strip("\"'“”‘’,;:.!?")
         if titled or place == 1:
@@ -544,7 +558,7 @@ def _cuts(words: list[str], longest: int) -> Iterator[tuple[int, int, float]]:
             continue
         cost = 0.0 if place == len(words) else _cut_cost(words, place, bare, titled=titled)
         if cost is not None:
-            yield place, length, cost if verb else min(1.0, cost + 0.4)
+            yield place, length, cost if verb else min(1.0, cost + 0.6)
 
 
 def _torn_from_hedges(words: list[str]) -> frozenset[int]:
@@ -592,7 +606,7 @@ def _cut_cost(words: list[str], place: int, bare: str, *, titled: bool) -> float
     ahead = words[place + 1] if place + 1 < len(words) else ""
     capital, number = word[:1].isupper() and not titled, word[-1:].isdigit()
     if word[-1] in ",;:–—" or following[0] in "–—":
-        return 0.2 if capital and following[:1].isupper() else 0.0
+        return 0.4 if capital and following[:1].isupper() else 0.0
     cost = _BOUNDARIES.get(following.casefold() if titled else following)
     if (
         cost is not None
@@ -605,7 +619,7 @@ def _cut_cost(words: list[str], place: int, bare: str, *, titled: bool) -> float
             return None
         doing = _is_verb(word) or _is_verb(following) or word.endswith("ing") or bool(_KEPT.fullmatch(bare))
         return None if doing or (place > 1 and words[place - 2] in _BEFORE_VERBS) else _TORN
-    if (number and ahead[:1].isdigit()) or (following == "against"):
+    if number and ahead[:1].isdigit():
         return None
     if capital and ahead[:1].isupper() and following in ("of", "and", "for", "de", "on"):
         return None if following in ("of", "de") else _TORN

@@ -62,7 +62,7 @@ def test_the_same_articles_from_everywhere(kind: str, tmp_path: Path) -> None:
 
 
 def test_markdown_folder(tmp_path: Path) -> None:
-    """Front matter, a heading or the first line give the title; the file's name gives the id; hidden files do not count."""
+    """Front matter, a heading or the first line give the title, the file's name the id; hidden files do not count."""
     front = "---\ntitle: From the front\ndate: 2024-05-01\nurl: https://x.example/a\n---\nLead.\n\nMore.\n"
     (tmp_path / "a.md").write_text(front)
     (tmp_path / "b.md").write_text("# A heading #\n\nLead b.")
@@ -96,7 +96,8 @@ def test_saved_page(tmp_path: Path) -> None:
 
 RSS = """<?xml version="1.0"?><rss version="2.0"><channel><title>Gazette</title><language>en</language>
 <item><title>Bridge &amp;amp; tunnel</title><link>https://g.example/1</link><guid>g1</guid>
-<pubDate>Wed, 01 May 2024 10:00:00 +0200</pubDate><description>&lt;p&gt;Lead.&lt;/p&gt;&lt;p&gt;More.&lt;/p&gt;</description></item>
+<pubDate>Wed, 01 May 2024 10:00:00 +0200</pubDate>
+<description>&lt;p&gt;Lead.&lt;/p&gt;&lt;p&gt;More.&lt;/p&gt;</description></item>
 <item><title></title><link>https://g.example/2</link></item></channel></rss>"""
 
 

@@ -8,10 +8,10 @@ import socket
 from pathlib import Path
 
 import pytest
-from retitlekit.baselines import BASELINES
 
 import retitlekit as rk
 from retitlekit import models
+from retitlekit.baselines import BASELINES
 
 from .loopback import Fault, Loopback
 
@@ -258,7 +258,7 @@ def test_a_config_that_is_wrong(tmp_path: Path, text: str, says: str) -> None:
 
 def test_a_config_that_is_not_there(tmp_path: Path) -> None:
     """A wrong path is a ModelError that names it."""
-    with pytest.raises(rk.ModelError, match="nowhere.yaml"):
+    with pytest.raises(rk.ModelError, match=r"nowhere\.yaml"):
         rk.load_models(tmp_path / "nowhere.yaml")
 
 

@@ -23,7 +23,8 @@ ARTICLES = [
 SHORT = rk.Prompt("short", "Shorten: {{ title | safe }}\n")
 CONTEXT = rk.Prompt(
     "context",
-    "---\ntemperature: 0.3\nmax_tokens: 40\n---\nSystem:\nYou retitle.\n\nUser:\n{{ title | safe }}\n{{ lead | safe }}\n",
+    "---\ntemperature: 0.3\nmax_tokens: 40\n---\n"
+    "System:\nYou retitle.\n\nUser:\n{{ title | safe }}\n{{ lead | safe }}\n",
 )
 
 

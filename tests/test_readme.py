@@ -22,7 +22,7 @@ def test_the_python_of_the_readme_runs(tmp_path: Path) -> None:
     (tmp_path / "winners").mkdir()
     names: dict[str, object] = {}
     for block in BLOCKS:
-        exec(block, names)  # noqa: S102 - that is the test
+        exec(block, names)
 
     assert Path(str(names["path"])).exists()
     assert isinstance(names["model"], rk.Model)

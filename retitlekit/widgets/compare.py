@@ -239,16 +239,20 @@ class Comparison:
         """Pass rate, latency and cost of each variant, as far as they are known."""
         variant, _ = _numbered(self.frame, self.columns)
         told: list[list[str]] = [[] for _ in range(variants)]
-        for column, reduce, form in (
-            ("passed", "mean", "{:.0%} pass"),
-            ("latency_s", "median", "{:.2g} s"),
-            ("cost_usd", "sum", "${:.4f}"),
-        ):
+        for column, reduce in (("passed", "mean"), ("latency_s", "median"), ("cost_usd", "sum")):
             if column in self.frame:
                 values = self.frame[column].astype("Float64").groupby(variant).agg(reduce)
                 for number in np.flatnonzero(values.notna()[:variants]):
-                    told[number].append(form.format(values.iloc[number]).replace("%", " %"))
+                    told[number].append(_total(column, float(values.iloc[number])))
         return [" · ".join(parts) for parts in told]
+
+
+def _total(column: str, value: float) -> str:
+    if column == "passed":
+        return f"{100 * value:.0f} % pass"
+    if column == "latency_s":
+        return f"{value:.2g} s" if value >= 0.01 else "under 0.01 s"
+    return f"${value:.4f}" if value else "$0"
 
 
 # ---- what came of a trial
