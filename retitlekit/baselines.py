@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 
 from retitlekit.errors import CallError, ModelError
 from retitlekit.messages import Constraints, read_article, read_constraints
-from retitlekit.sentences import Strength, Trim, first_words, is_unspaced, split_sentences, trims
+from retitlekit.sentences import is_unspaced, split_sentences
+from retitlekit.trims import Strength, Trim, first_words, trims
 from retitlekit.words import is_ordinary
 
 __all__ = ["BASELINES", "Constraints", "lexrank", "read_article", "read_constraints", "write_title"]
@@ -267,7 +268,7 @@ def lexrank(sentences: Sequence[str], *, query: str = "", damping: float = 0.85)
     spread = Counter(chain.from_iterable(counts))
     column = {word: place for place, word in enumerate(spread)}
     if not column:
-        return [1 / count] * count
+        return [1 / max(count, 1)] * count
     idf = np.log((count + 1) / (0.5 + np.array(list(spread.values()), dtype=float)))
     tf = np.zeros((count, len(column)))
     for row, words in enumerate(counts):
@@ -294,8 +295,8 @@ def lexrank(sentences: Sequence[str], *, query: str = "", damping: float = 0.85)
 def _prefix(text: str, max_characters: int | None, max_words: int | None) -> str:
     """The first 75 bytes, cut on a character's border; no care for words, as DUC-2004 has it."""
     found = " ".join(text.split()).encode("utf-8", "replace")[:_PREFIX_BYTES].decode("utf-8", "ignore")
-    found = found[:max_characters] if max_characters is None or max_characters > 0 else ""
-    return " ".join(found.split(" ")[:max_words])
+    found = found[: max(max_characters, 0)] if max_characters is not None else found
+    return " ".join(found.split()[:max_words])
 
 
 def _last_resort(sentences: Sequence[str], max_characters: int | None, max_words: int | None) -> str:
@@ -305,7 +306,7 @@ def _last_resort(sentences: Sequence[str], max_characters: int | None, max_words
     return next((run for run in runs if run), "")
 
 
-# ------------------------------------------------------------------------------------------------------------- form
+# --------------------------------------------------------------------------------------------------------------- form
 
 
 _LOWER_IN_TITLES = frozenset("a an and as at but by for if in nor of on or so the to up yet".split())  # AP
@@ -313,18 +314,14 @@ _NAME = re.compile(r"[^\W\d_][\w'’.-]*")
 
 
 def _cased(title: str, casing: str | None, body: str) -> str:
-    """Apply title case as AP has it, or sentence case; sentences of an article are in sentence case already."""
+    """Apply title case as AP has it, or sentence case, in which a body's sentences are already."""
     if casing == "title":
         words = title.split(" ")
         return " ".join(
             word if 0 < place < len(words) - 1 and word in _LOWER_IN_TITLES else _capital(word)
             for place, word in enumerate(words)
         )
-    if (
-        casing == "sentence"
-        and not body
-        and sum(word[:1].isupper() for word in title.split()) > title.count(" ") / 2 + 1
-    ):
+    if casing == "sentence" and not body:
         for word in [*_NAME.finditer(title)][1:]:
             if word[0].istitle() and is_ordinary(word[0].lower()):
                 title = title[: word.start()] + word[0][0].lower() + title[word.start() + 1 :]

@@ -378,7 +378,7 @@ def _sentence(board: pd.DataFrame, found: _Found, confidence: float) -> str:
     if row["difference"] >= 0:  # above it when a variant misses articles
         level = "are level" if row["difference"] == 0 else "do not keep their order"
         return f"No clear winner: {leader} and {second} {level} over the {_articles(n)} they share.{silent}"
-    ask = "no likely number of articles would tell"
+    ask = "no practical number of articles would tell them apart"
     if more <= 10_000:
         ask = f"about {float(f'{more:.2g}'):,.0f} more would be needed"
     return f"No clear winner: {leader} leads {second} by {ahead} over {_articles(n)}; {ask}.{silent}"

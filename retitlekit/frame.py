@@ -143,7 +143,8 @@ def write_frame(frame: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
         raise FrameError(f"cannot write {target}: the folder {target.parent} does not exist")
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        frame.to_parquet(part, engine="pyarrow")
+        # a category of long texts must stay a dictionary on disk, else each row repeats its text
+        frame.to_parquet(part, engine="pyarrow", dictionary_pagesize_limit=2**30)
         part.replace(target)
     except (pa.lib.ArrowException, OSError) as problem:
         part.unlink(missing_ok=True)

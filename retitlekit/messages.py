@@ -52,10 +52,18 @@ def read_article(messages: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
     ('Council votes on bridge', '')
     """
     reading = _read(messages)
+    if not (reading.title or reading.body):
+        raise CallError(
+            "there is no article text in the messages: put it between <article> and </article>, or the title between "
+            "<title> and </title>, each tag alone on its line",
+            error_type="NoArticle",
+        )
     return reading.title, reading.body
 
 
 def _read(messages: Sequence[Mapping[str, Any]]) -> _Reading:
+    if not all(isinstance(message, Mapping) for message in messages):
+        raise CallError("messages must be a list of mappings with role and content", error_type="BadMessages")
     return _read_turns(tuple((str(message.get("role")), _content(message.get("content"))) for message in messages))
 
 
@@ -68,30 +76,31 @@ def _content(content: Any) -> str:
 
 @lru_cache(maxsize=_KEPT_MESSAGES)
 def _read_turns(turns: tuple[tuple[str, str], ...]) -> _Reading:
-    asked: list[str] = []  # what the user said between two answers is one text
+    """Look in the last thing the user said, then in what came before it, then in the system's message."""
+    said: list[str] = []  # what the user said between two answers is one text
     answered = True
     for role, content in turns:
         if role == "user":
-            asked[len(asked) - (not answered) :] = [content if answered else f"{asked[-1]}\n\n{content}"]
+            said[len(said) - (not answered) :] = [content if answered else f"{said[-1]}\n\n{content}"]
         answered = role != "user"
     system = "\n\n".join(content for role, content in turns if role in ("system", "developer"))
-    texts = [_without_examples(text) for text in [*asked[::-1], system] if text.strip()]
-    last = len(texts) - bool(system.strip())
-    for read, count in ((_read_marked, len(texts)), (_read_prose, last)):
-        for place, text in enumerate(texts[:count]):
-            title, body, rest = read(text)
-            if title or body:
-                others = [text for n, text in enumerate(texts) if n != place and (n == 0 or n == last)]
-                return _Reading(title, body, "\n\n".join([rest, *others]))
-    raise CallError(
-        "there is no article text in the messages: put it between <article> and </article>, or the title between "
-        "<title> and </title>, each tag alone on its line",
-        error_type="NoArticle",
-    )
+    users = [_without_examples(text) for text in reversed(said)]
+    marked = [_read_marked(text) for text in [*users, _without_examples(system)]]
+    # An earlier turn that holds no article may be anything: it gives no instruction.
+    kept = [rest for n, (title, body, rest) in enumerate(marked) if n in (0, len(users)) or title or body]
+    for n, (title, body, _) in enumerate(marked):
+        if body or (title and n < len(users)):
+            return _Reading(title, body, "\n\n".join(kept))
+    for place, text in enumerate(users):
+        title, body, rest = _read_prose(text, bare=bool(system.strip()))
+        if title or body:
+            return _Reading(title, body, "\n\n".join([*users[:place], rest, system]))
+    return _Reading(marked[-1][0], "", "\n\n".join(kept))
 
 
 _TITLE_TAGS = frozenset(("title", "original_title", "headline"))
 _BODY_TAGS = frozenset(("article", "body", "text", "content", "story"))
+_BETWEEN = ("", "and", "or", "to", "…", "...")  # prose about tags, not tagged
 _TAG = re.compile(
     r"<(/?)(title|original_title|headline|article|body|text|content|story|lead|examples?)(?:\s[^<>]*)?>", re.IGNORECASE
 )
@@ -119,7 +128,7 @@ def _tagged(text: str) -> Iterator[tuple[str, int, int, int, int]]:
             furthest.pop(tag, None)
     done = 0
     for mark, end in zip(marks, reversed(ends), strict=True):
-        if end is not None and mark.start() >= done and len(text[mark.end() : end.start()].strip()) > 3:
+        if end is not None and mark.start() >= done and text[mark.end() : end.start()].strip().lower() not in _BETWEEN:
             done = end.end()
             yield mark[2].lower(), mark.start(), done, mark.end(), end.start()
 
@@ -134,7 +143,8 @@ def _without_examples(text: str) -> str:
 def _read_marked(text: str) -> tuple[str, str, str]:
     """Title and body by tags, fences and labels, and the text without them."""
     found = {"title": "", "body": "", "lead": ""}
-    parts, done = [], 0
+    parts: list[str] = []
+    done = 0
     for tag, start, end, inside, outside in _tagged(text):
         kind = "title" if tag in _TITLE_TAGS else "body" if tag in _BODY_TAGS else tag
         found[kind] = text[inside:outside].strip()
@@ -190,39 +200,64 @@ def _read_labelled(text: str) -> tuple[str, str, str]:
     rest = []
     done = 0
     labels = list(_LABEL.finditer(text))
-    for label, following in zip(labels, [*(label.start() for label in labels[1:]), len(text)], strict=False):
-        end = following if label["body"] else text.find("\n", label.end()) % (len(text) + 1)
+    starts = [*(label.start() for label in labels), len(text)]
+    for label, following in zip(labels, starts[1:], strict=True):
+        end = following if label["body"] else min(_line_end(text, label.end()), following)
+        if label["title"] and not text[label.end() : end].strip():  # the title stands on the next line
+            end = min(_line_end(text, end + 1), following)
         content = text[label.end() : end].strip()
-        if label["title"] and not content and following > end:  # the title stands on the next line
-            end = text.find("\n", end + 1) % (len(text) + 1)
-            content = text[label.end() : min(end, following)].strip()
         if not (label["title"] or label["body"]) or _PLACEHOLDER.fullmatch(content):
             continue
-        title, body = (content, body) if label["title"] else (title, content)
+        if label["title"]:
+            title = content
+        else:
+            body = _without_last_asks(content)
+            end = text.index(body, label.end()) + len(body)
         rest.append(text[done : label.start()])
         done = end
     return title, body, "\n".join([*rest, text[done:]])
 
 
-_INSTRUCTION = re.compile(
-    r"\s*(?:[-*•]\s|\d+[.)]\s|(?:please|now|then|next|rewrite|re-?title|retitle|write|give|generate|create|suggest|shorten|translate"
-    r"|make|compose|produce|summari[sz]e|read|you\s(?:are|will|must)|your\s(?:task|job)|act\sas|rules?\b|constraints?\b|return|reply"
-    r"|respond|answer|output|use|do\snot|don['’]t|keep|improve|title|headline|propose|craft|find|turn|choose|think|be)\b)",
+def _line_end(text: str, start: int) -> int:
+    end = text.find("\n", start)
+    return len(text) if end < 0 else end
+
+
+def _without_last_asks(text: str) -> str:
+    """Drop the paragraphs at the end that are instructions again."""
+    while (cut := text.rfind("\n\n")) > 0 and _is_ask(text[cut:].strip()):
+        text = text[:cut].rstrip()
+    return text
+
+
+_ASK = re.compile(
+    r"\s*(?:[-*•]\s|\d+[.)]\s|(?:please|now|then|next|rewrite|re-?title|write|give|generate|create|suggest|shorten"
+    r"|translate|make|compose|produce|summari[sz]e|read|you\s(?:are|will|must)|your\s(?:task|job)|act\sas|rules?"
+    r"|constraints?|return|reply|respond|answer|output|use|do\snot|don['’]t|keep|improve|title|headline|propose|craft"
+    r"|find|turn|choose|think|be)\b)",
     re.IGNORECASE,
 )
 
 
-def _read_prose(text: str) -> tuple[str, str, str]:
-    """The longest stretch of paragraphs, or else of lines, that are no instructions; or what follows "…title:"."""
+def _is_ask(text: str) -> bool:
+    """Whether a paragraph or a line is rather an instruction than a part of an article."""
+    asks = _ASK.match(text) or text.rstrip().endswith((":", "："))
+    return bool(asks) or (len(text) < 300 and _parse_constraints(text) != Constraints())
+
+
+def _read_prose(text: str, *, bare: bool) -> tuple[str, str, str]:
+    """The longest stretch of paragraphs, or else of lines, that are no instructions; or what follows "…title:".
+
+    A short text without any instruction counts only as `bare`: when the instructions stand in the system's message.
+    """
     parts = [part for part in re.split(r"\n\s*\n", text.strip()) if part.strip()]
     if len(parts) == 1:
         parts = parts[0].split("\n")
-    if len(parts) == 1:
-        ask, colon, content = text.partition(":")
-        if _INSTRUCTION.match(text):
-            parts = [ask + colon, content.strip()] if colon and len(ask) < 200 else [text]
-    asks = [bool(_INSTRUCTION.match(part)) or part.rstrip().endswith((":", "：")) for part in parts]
-    if len(parts) == 2 and asks[0]:
+    if len(parts) == 1 and _ASK.match(text):
+        ask, colon, content = parts[0].partition(":")
+        parts = [ask + colon, content.strip()] if colon and content.strip() else parts
+    asks = [_is_ask(part) for part in parts]
+    if len(parts) == 2 and asks[0] and parts[0].endswith((":", "：")):
         asks[1] = False
     stretch: list[str] = []
     best: list[str] = []
@@ -233,6 +268,8 @@ def _read_prose(text: str) -> tuple[str, str, str]:
         best, stretch = max(best, stretch, key=lambda each: sum(map(len, each))), []
     content = "\n\n".join(best).strip()
     rest = "\n\n".join(part for part in parts if part not in best)
+    if _is_short(content) and not (bare or any(asks)):
+        return "", "", text
     if len(best) > 1 and len(best[0]) < 120 and best[0].rstrip()[-1:] not in ".!?。！？":
         return best[0].strip(), "\n\n".join(best[1:]).strip(), rest
     return (content, "", rest) if _is_short(content) else ("", content, rest)
@@ -262,11 +299,6 @@ def read_constraints(messages: Sequence[Mapping[str, Any]]) -> Constraints:
     -------
     Constraints
         Of several lengths the smallest, which keeps to all of them.
-
-    Raises
-    ------
-    CallError
-        As `read_article` does.
 
     Examples
     --------
@@ -313,9 +345,8 @@ _NEGATED = re.compile(
 @lru_cache(maxsize=_KEPT_MESSAGES)
 def _parse_constraints(instructions: str) -> Constraints:
     found = [(number, unit, 0) for pattern in _AT_MOST for number, unit in pattern.findall(instructions)]
-    for match in _BELOW.finditer(instructions):
-        if not _is_negated(instructions, match):  # "no fewer than 5 words" is a least length
-            found.append((match[1], match[2], 1))
+    below = [match for match in _BELOW.finditer(instructions) if not _is_negated(instructions, match)]
+    found += [(match[1], match[2], 1) for match in below]  # but "no fewer than 5 words" is a least length
     lengths: dict[str, list[int]] = {"char": [], "letter": [], "word": []}
     for number, unit, less in found:
         lengths[unit.lower()].append((_NUMBERS.get(number.lower()) or int(number)) - less)

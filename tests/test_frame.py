@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pandas as pd
@@ -71,3 +72,14 @@ def test_a_file_that_is_no_frame(tmp_path: Path) -> None:
 
     with pytest.raises(rk.FrameError, match="not a Parquet file"):
         rk.read_frame(tmp_path / "f.parquet")
+
+
+def test_a_text_is_written_once(tmp_path: Path) -> None:
+    """On disk as in memory, long articles are kept once and not once per trial."""
+    rng = random.Random(1)
+    bodies = ["".join(rng.choices("abcdefghij ", k=50_000)) for _ in range(40)]
+    articles = [rk.Article(f"a{n}", f"Title {n}", body) for n, body in enumerate(bodies)]
+    trials = rk.plan(PROMPT, articles, models="baseline/prefix", repeats=50)
+    path = rk.write_frame(trials, tmp_path / "plan.parquet")
+
+    assert path.stat().st_size < 3 * sum(map(len, bodies))

@@ -1,0 +1,658 @@
+"""Trims: one sentence cut down to a title, by rules only, in the way of Hedge Trimmer (Dorr, Zajic and Schwartz 2003).
+
+A trim is the sentence with words left out: nothing is added, nothing is moved. What would turn its meaning never goes:
+a negation, a condition, or the words that say whose claim it is. Where a budget cannot hold them there is no trim. The
+rules that leave words out know English; other languages are only cut, at their punctuation first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Literal, NamedTuple
+
+from retitlekit.sentences import OPENERS, is_unspaced
+
+# ------------------------------------------------------------------------------------------------- what may never go
+
+_NEGATIONS = """not cannot never neither nor none nobody nothing nowhere without hardly barely scarcely unlikely unless
+if except nicht nie ohne pas jamais sans sin non nunca niet geen ikke inte não nem не нет без""".split()
+_KEPT = re.compile(  # of case-folded text
+    rf"\b(?:{'|'.join(_NEGATIONS)}|no(?!\.?\s?\d)|den(?:y|ies|ied|ying|ials?)|fail(?:s|ed|ing|ures?)?\sto|kein\w*)\b"
+    r"|n[’']t\b|[不没沒未无無否非]|ない|なかっ|ません|없|않|아니|못"
+)
+_HEDGES = frozenset(
+    """reportedly allegedly apparently possibly perhaps probably supposedly purportedly potentially presumably likely
+    maybe""".split()
+)
+
+
+def kept_words(sentence: str) -> list[str]:
+    """List the negations and conditions of a sentence, lower-cased: what a trim of it must hold.
+
+    Examples
+    --------
+    >>> kept_words("Officials denied it and did not say if No. 5 had failed to start.")
+    ['denied', 'not', 'if', 'failed to']
+    """
+    return _KEPT.findall(sentence.casefold())
+
+
+def _holds(text: str, must: list[str]) -> bool:
+    found = kept_words(text)
+    return all(found.count(word) >= must.count(word) for word in set(must))
+
+
+# ----------------------------------------------------------------------------------------------------------- trimming
+
+Strength = Literal["light", "plain", "hard"]
+_LONGEST = 2000  # characters of a sentence that are read
+
+
+class Trim(NamedTuple):
+    """A trimmed sentence; `cost` is 0 for an end at a good place and up to 1 for a poor one."""
+
+    text: str
+    cost: float
+    strength: Strength
+
+
+def trims(
+    sentence: str,
+    budgets: Sequence[int] = (75,),
+    *,
+    max_words: int | None = None,
+    strengths: Sequence[Strength] = ("plain", "hard", "light"),
+) -> list[Trim]:
+    """Trim one sentence to each of several lengths, at each of several strengths.
+
+    Parameters
+    ----------
+    sentence : str
+    budgets : sequence of int
+        The most characters of a trim.
+    max_words : int, optional
+        The most words of a trim.
+    strengths : sequence of {"plain", "hard", "light"}
+        "light" leaves out datelines, parentheses and the end. "plain" also leading adverbials, time words, insertions,
+        articles, and auxiliaries before a participle. "hard" also phrases of place inside the sentence.
+
+    Returns
+    -------
+    list of Trim
+        Each text once, in the order of `strengths`; empty where no budget can hold what the sentence must keep.
+
+    Examples
+    --------
+    >>> trims("LONDON (Reuters) - The mayor, 54, was not re-elected on Sunday, police said.")[0].text
+    'Mayor was not re-elected, police said'
+    >>> trims("The mayor of the old town by the sea said that he would not resign.", [30])
+    []
+    """
+    text = _clean(sentence[:_LONGEST])
+    must = kept_words(sentence)
+    found: dict[str, Trim] = {}
+    if is_unspaced(text):
+        cut = [_cut_unspaced(text, budget, must) for budget in budgets]
+        return list({each.text: each for each in cut if each}.values())
+    longest = max(budgets, default=0)
+    for words, source, strength in _compressed(text, strengths, places=not must):
+        floor = _kept_until(" ".join(words)) if must else 0
+        cuts = [cut for cut in _cuts(words, longest - len(source)) if cut[1] >= floor]
+        most = None if max_words is None else max_words - source.count(" ")
+        for budget in budgets:
+            best = _best_cut(cuts, budget - len(source), most)
+            title = polish(" ".join(words[: best[0]]) + source) if best else ""
+            if best and title not in found and _says_something(title) and (not must or _holds(title, must)):
+                found[title] = Trim(title, best[2], strength)
+    return list(found.values())
+
+
+def _compressed(text: str, strengths: Sequence[Strength], *, places: bool) -> Iterator[tuple[list[str], str, Strength]]:
+    """Give a sentence's words at each strength, before it is cut, and the words that name the source of its claim."""
+    if not _is_english(text):
+        main, source = _split_source(text)
+        yield main.split(), source, strengths[0]
+        return
+    if "plain" in strengths or "hard" in strengths:
+        main, source = _split_source(_TIME.sub(_without_time, _drop_lead(text)))
+        words = _drop_small_words(_drop_insertions(main).split())
+        if "plain" in strengths:
+            yield words, source, "plain"
+        if "hard" in strengths and places and not _PLACES.isdisjoint(words) and (fewer := _drop_places(words)) != words:
+            yield fewer, source, "hard"
+    if "light" in strengths:
+        main, source = _split_source(text)
+        yield main.split(), source, "light"
+
+
+def _says_something(title: str) -> bool:
+    return any(map(str.isalnum, title))
+
+
+def _kept_until(text: str) -> int:
+    """How many characters hold the last negation, and the whole of the last condition."""
+    folded = text.casefold()
+    ends = [found.end() for pattern in (_KEPT, _CONDITION) for found in pattern.finditer(folded)]
+    return max(ends, default=0)
+
+
+_CONDITION = re.compile(r"\b(?:if|unless)\b[^,;]*")
+_FOREIGN = frozenset(  # small words of languages in Latin letters that are no English words
+    """der das dem den und nicht ein eine ist wurde mit für von zu auf le la les des du et est une dans pour que el los
+    las del en por con il di che per gli della um os dos em uma não het een van voor op och att är som på av og til ikke
+    az és egy na się jest w""".split()
+)
+
+
+def _is_english(text: str) -> bool:
+    """Whether the rules that leave words out may be tried: "the" stands there, or nothing foreign does."""
+    words = set(text.casefold().split())
+    return "the" in words or (_FOREIGN.isdisjoint(words) and sum(map(str.isascii, text)) > 0.9 * len(text))
+
+
+def polish(text: str) -> str:
+    """Put a capital first and no full stop last; never makes a text longer.
+
+    Examples
+    --------
+    >>> polish("council votes."), polish("mayor leaves the U.S."), polish("iPhone sold “today.”")
+    ('Council votes', 'Mayor leaves the U.S.', 'iPhone sold “today”')
+    """
+    text = text.strip(" ,;:–—-")
+    ended = text.rstrip("\"”’'")
+    if ended.endswith((".", "…", "。")) and not _ABBREVIATION.search(ended):
+        text = ended.rstrip(" .…。") + text[len(ended) :]
+    start = len(text) - len(text.lstrip(OPENERS))
+    first = _FIRST_PART.match(text, start)
+    capital = text[start : start + 1].upper()
+    if first and first[0].islower() and len(capital) == 1:  # iPhone stays as it is
+        text = text[:start] + capital + text[start + 1 :]
+    return text
+
+
+_FIRST_PART = re.compile(r"[^\s'’-]+")
+_ABBREVIATION = re.compile(r"\b(?:(?:[^\W\d_]\.){2,}|(?:Inc|Ltd|Co|Corp|Jr|Sr)\.)$")
+
+# ---- cleaning
+
+_DAY = r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
+_MONTH = (
+    r"(?:Jan(?:uary|\.)?|Feb(?:ruary|\.)?|Mar(?:ch|\.)?|Apr(?:il|\.)?|May|June?|July?|Aug(?:ust|\.)?"
+    r"|Sept?(?:ember|\.)?|Oct(?:ober|\.)?|Nov(?:ember|\.)?|Dec(?:ember|\.)?)"
+)
+_DATE = rf"(?:\d{{1,2}}(?:st|nd|rd|th)?\s{_MONTH}|{_MONTH}\s\d{{1,2}}(?:st|nd|rd|th)?)(?:,?\s\d{{4}})?(?!\d)"
+_DATELINE = re.compile(
+    r"(?:[A-Z][A-Z.'’-]+(?:[ /][A-Z][A-Z.'’-]+)*(?:,\s[A-Z][\w.]*(?:\s[A-Z]\w+)?){0,2}"
+    rf"(?:,\s{_DATE})?\s*(?:\([^)]{{2,40}}\)\s*)?"
+    rf"|(?:[A-Z][\w.'’-]+[,\s]+){{0,4}}(?:{_DATE}\s*)?\([A-Z][^)]{{1,40}}\)\s*"
+    rf"|(?:{_DAY},\s)?{_DATE}\s*)(?:—|–|--?)\s+(?=[\"“'‘A-Z0-9])"
+)
+_ASIDE = re.compile(r"\s*(?:\([^()]*\)|（[^（）]*）|\[(?:\d+|edit)\])")
+_BRACKET = re.compile(r"[][(){}（）|]")
+_STRAY_SPACE = re.compile(r" (?=[,.;:!?](?: |$))")
+_LEADING_MARKS = " ]*#>|•·.,;:–—)}"
+
+
+def _clean(sentence: str) -> str:
+    """Drop the dateline, what stands in parentheses, stray marks and the last full stop."""
+    text = " ".join(sentence.split()).lstrip(_LEADING_MARKS)
+    text = text[found.end() :] if (found := _DATELINE.match(text)) else text
+    if _BRACKET.search(text):
+        text = _ASIDE.sub("", _ASIDE.sub("", text))
+        text = " ".join(_BRACKET.sub(" ", text).lstrip(_LEADING_MARKS).split())
+    text = _STRAY_SPACE.sub("", text).replace(",,", ",").rstrip(" ,;:–—-")
+    return text if _ABBREVIATION.search(text, max(0, len(text) - 20)) else text.rstrip(" .…。")
+
+
+# ---- leaving out
+
+_LEADERS = frozenset(
+    """in on at after as while when following during with despite since for by from under speaking just today yesterday
+    earlier late early last this before although though because amid over within upon due among throughout until
+    recently""".split()
+)
+_CONNECTORS = frozenset("and but so yet also meanwhile however still additionally furthermore now".split())
+_COMMA = re.compile(r",\s+")
+_NO_START = (_LEADERS - {"just", "over", "under", "last"}) | frozenset(
+    "he she it they we i you this these who which where whose or and that to of".split()
+)
+
+
+def _drop_lead(text: str) -> str:
+    """Drop "However," and "On Tuesday," and "As the case continues, ", when a subject and a verb follow."""
+    first = text.split(None, 1)[0].rstrip(",").casefold() if text else ""
+    if first in _CONNECTORS and text[len(first) :].lstrip(", "):
+        text = text[len(first) :].lstrip(", ")
+    words = text.split(None, 2)
+    leads = words[:1] and (words[0].rstrip(",").casefold() in _LEADERS or words[1:2] == ["after"])
+    if not leads and not text.split(",", 1)[0].endswith(" ago"):
+        return text
+    for found in _COMMA.finditer(text, 0, 180):
+        lead, rest = text[: found.start()], text[found.end() :]
+        word = rest.split(None, 1)[0] if rest else ""
+        place = word[:1].isupper() and lead.rsplit(None, 1)[-1][:1].isupper()  # Washington, D.C.
+        year = word.rstrip(",").isdigit()
+        if word.rstrip(",").casefold() in _NO_START or word.endswith("ing") or year or (place and ", " in rest[:25]):
+            continue
+        if len(rest) > 25 and any(map(_is_verb, rest[:90].split())) and not _is_needed(lead):
+            return rest
+    return text
+
+
+def _is_needed(part: str) -> bool:
+    """Whether a part of a sentence holds a negation, a condition, a hedge, or says whose claim it is."""
+    words = part.casefold().replace(",", " ").split()
+    return bool(_KEPT.search(part.casefold())) or not (_HEDGES | _SAY | {"according"}).isdisjoint(words)
+
+
+_PART_OF_DAY = r"(?:\s(?:morning|afternoon|evening|night))?"
+_TIME = re.compile(
+    rf",\s(?:early\s|late\s)?(?:on\s)?(?:{_DAY}{_PART_OF_DAY}(?:,\s{_DATE})?|{_DATE})(?:,|$)"
+    rf"|(?:^|,?\s)(?:[Ee]arly\s|[Ll]ate\s|[Ee]arlier\s)?[Oo]n\s(?:the\s)?(?:{_DAY}{_PART_OF_DAY}(?:,?\s(?:the\s)?{_DATE},?)?|{_DATE})(?!\w|['’])"
+    rf"|,?\s(?:(?:earlier|late|early)\s)?(?:yesterday|today|tonight|this\s(?:morning|afternoon|evening|week)"
+    rf"|last\s(?:night|week|month|{_DAY})){_PART_OF_DAY}(?!\w|['’])"
+    rf"|\s(?:early\s|late\s)?{_DAY}{_PART_OF_DAY}(?=\s[a-z]|[,.]|$)"
+)
+_HOLDS_TIME = frozenset(
+    """since until till by from between before after during over for of the a an next last every each this in than
+    through to and or within around about into past""".split()
+)
+
+
+def _without_time(found: re.Match[str]) -> str:
+    before = found.string[: found.start()].rsplit(None, 1)[-1:]
+    word = before[0] if before else ""
+    named = found[0].lstrip(", ")[:1].isupper() and word[:1].isupper()  # Black Friday
+    quoted = _quoted(found.string[: found.start()].split())[-1:] == [True]
+    return found[0] if word.casefold() in _HOLDS_TIME or named or quoted else ""
+
+
+_SAY = frozenset(
+    """said says say told tells claimed claims claim alleged alleges reported reports announced announces confirmed
+    confirms stated states added adds argued argues wrote writes insisted insists warned warns""".split()
+)
+_NO_SOURCE = frozenset(
+    """and but or who which that as while after when where with including because although though if has have had will
+    would must should can could may is are was were be been to""".split()
+)
+_PRONOUN_SUBJECTS = frozenset("he she it they we i you".split())
+_ACCORDING = re.compile(r"(,?\s)(according\sto\s[^,;]+)")
+_SEGMENT = re.compile(r",([\"”’']?)(\s[^,;]+)")
+
+
+def _split_source(text: str) -> tuple[str, str]:
+    """Cut ", police said" or "according to the BBC" off, with all that follows: claim and source stay together."""
+    if (found := _ACCORDING.search(text)) is not None:
+        words = found[2].split()
+        end = next((n for n, word in enumerate(words[3:], 3) if word in _BOUNDARIES and word != "of"), len(words))
+        return text[: found.start()], found[1] + " ".join(words[:end])
+    if _SAY.isdisjoint(text.replace(",", " ").split()):
+        return text, ""
+    for found in _SEGMENT.finditer(text):
+        if _names_source(found[2].split()) and any(map(_is_verb, text[: found.start()].split())):
+            return text[: found.start()] + found[1], "," + found[2].rstrip()
+    return text, ""
+
+
+def _names_source(words: list[str]) -> bool:
+    """Whether these words between commas say who makes the claim, and make no claim of their own."""
+    said = next((place for place, word in enumerate(words[:7]) if word in _SAY), None)
+    if said is None or words[0].casefold() in _NO_SOURCE:
+        return False
+    after = [word.casefold() for word in words[said + 1 :]]
+    claims = any(word in _NO_SOURCE or word in _PRONOUN_SUBJECTS or _is_verb(word) for word in after)
+    return len(after) < 9 and bool(said or after) and not claims
+
+
+_ASIDES = frozenset(
+    """who whose which where also formerly including aged known led called named worth one an a the former its his her
+    their along together""".split()
+)
+
+
+def _drop_insertions(text: str) -> str:
+    """Drop ", who was 54," and ", a spokesman," and ", Oregon," from the middle of a sentence."""
+    head, *segments = text.split(", ")
+    if not segments:
+        return head
+    joint = ", "
+    for segment, following in zip(segments, [*segments[1:], ""], strict=True):
+        if following and _is_insertion(head, segment, following):
+            joint = ", " if ", " in head else " "
+            continue
+        head, joint = head + joint + segment, ", "
+    return head
+
+
+def _is_insertion(head: str, segment: str, following: str) -> bool:
+    first, after = (segment.split() or [""])[0], (following.split() or [""])[0]
+    name = (head.split() or [""])[-1][:1].isupper()
+    if _is_needed(segment) or _QUOTES.search(segment) or after in ("or", "which", "who"):
+        return segment.isdigit() and len(segment) < 4
+    if after == "and":
+        return name and first in ("a", "an", "the", "who", "whose", "which", "where")
+    if first in _ASIDES or (segment.isdigit() and len(segment) < 4):
+        return True
+    if first[:1].isupper() and len(segment.split()) < 3:
+        return name and after[:1].islower()
+    return bool(first[:1].islower() and _is_verb(after) and not any(map(_is_verb, head.split())))
+
+
+_KEEPS_ARTICLE = frozenset(
+    """few little lot lots number couple dozen hundred thousand million billion third quarter half bit while time day
+    week month year hour minute second night hague more less same""".split()
+)
+_AUXILIARIES = frozenset("was were is are".split())
+_IRREGULAR = frozenset(
+    """begun born broken brought built caught chosen cut driven drawn found held hit hurt kept killed known laid left
+    lost made met put seen seized set shot shut sold stolen struck sunk sworn taken thrown torn won worn
+    written hanged""".split()
+)
+_NOT_PASSIVE = frozenset(  # what would turn round without "was", and what is no participle
+    """told asked warned offered sent denied shown given refused informed advised promised paid granted said reported
+    claimed alleged thought quoted questioned used supposed indeed hundred naked need needed""".split()
+)
+_NO_SUBJECT = frozenset(
+    """that which who whom it he she they we i you there this these those what as when where while if than and but or
+    how not also""".split()
+)
+
+
+def _drop_small_words(words: list[str]) -> list[str]:
+    """Leave out articles, auxiliaries before a participle, and "that" after "said", as headlines do."""
+    kept: list[str] = []
+    quoted = _quoted(words)
+    for place, (word, following) in enumerate(pairwise(words)):
+        last = kept[-1] if kept else ""
+        if place and quoted[place - 1]:
+            pass
+        elif word in ("the", "a", "an") or (place == 0 and word in ("The", "A", "An")):
+            if following.casefold().strip(",.") not in _KEEPS_ARTICLE:
+                continue
+        elif word in _AUXILIARIES:
+            if last and last.casefold() not in _NO_SUBJECT and _is_participle(following):
+                continue
+        elif word == "been" and last in ("has", "have", "had"):
+            if len(kept) > 1 and kept[-2].casefold() not in _NO_SUBJECT and _is_participle(following):
+                kept.pop()
+                continue
+        elif word == "that" and last in ("said", "says", "announced", "confirmed", "stated", "insisted"):
+            continue
+        kept.append(word)
+    return [*kept, *words[-1:]]
+
+
+def _is_participle(word: str) -> bool:
+    word = word.rstrip(",;")
+    return (word in _IRREGULAR or (word.endswith("ed") and len(word) > 4)) and word not in _NOT_PASSIVE
+
+
+_EXTREMES = frozenset(  # the first woman in space is not the first woman
+    """first only last largest biggest smallest oldest youngest highest lowest worst best most least deadliest longest
+    strongest fastest greatest richest busiest tallest second third every all""".split()
+)
+_PLACES = frozenset("in at on near during via outside inside within along around throughout across".split())
+
+
+def _drop_places(words: list[str]) -> list[str]:
+    """Leave out "in Mombasa, Kenya," and its like before the end."""
+    if True in _quoted(words):
+        return words
+    kept: list[str] = []
+    place = 0
+    while place < len(words):
+        last = kept[-1] if kept else ""
+        held = _is_verb(last) or last.casefold() in _NEVER_LAST or not _EXTREMES.isdisjoint(kept[-4:])
+        if words[place] in _PLACES and last and not held:
+            end = _place_end(words, place)
+            if end < len(words) and words[end] not in ("and", "or"):
+                place = end
+                continue
+        kept.append(words[place])
+        place += 1
+    return kept
+
+
+def _place_end(words: list[str], place: int) -> int:
+    """Where the phrase ends whose preposition stands at `place`."""
+    for end in range(place + 1, len(words)):
+        word, before = words[end], words[end - 1]
+        if before[-1] == "," and not word[:1].isupper():
+            return end
+        ahead = words[end + 1] if end + 1 < len(words) else ""
+        if before[:1].isupper() and word in ("of", "for", "and") and ahead[:1].isupper():
+            continue  # Institute for Astronomy
+        if end > place + 1 and word != "of" and (word in _BOUNDARIES or _is_verb(word)):
+            return end
+    return len(words)
+
+
+# ---- cutting
+
+_VERBS = frozenset(
+    """is are was were be been has have had will would can could may might must should do does did say says said won
+    lost took take takes begin begins began begun make makes made met meet meets held hold holds hit hits kill kills
+    dies found find finds win wins set sets left leave leaves lead leads rose fell came come comes went goes gave
+    give gives became become becomes broke broken shot cut cuts told spoke wrote struck saw seen ran run runs got
+    get gets plan plans face faces resign resigns return returns call calls warn warns announce announces report
+    reports claim claims open opens vote votes want wants stood put brought built bought sold sent sank swept drew
+    threw grew knew flew chose shut beat stole hurt caught felt kept paid lay laid rise rises fall falls continue
+    continues remain remains seek seeks sought agree agrees reject rejects passes back backs urge urges accuse
+    accuses show shows mark marks release releases""".split()
+)
+
+
+def _is_verb(word: str) -> bool:
+    word = word.rstrip(",;:.")
+    return word in _VERBS or (len(word) > 3 and word.endswith("ed") and word.islower() and word != "hundred")
+
+
+_NEVER_LAST = frozenset(
+    """the a an of and or nor but to in on at by for from with without into onto upon about against between among during
+    after before until as than that this these those its his her their our my your whose which who whom where when while
+    because if unless although though is are was were be been being am has have had having do does did will would can
+    could may might must shall should not no very such either neither every per via amid near over under through across
+    around within toward towards behind beyond despite including according due mr mrs ms dr whether
+    der den dem des das ein eine einen einem einer und oder im am zu von mit für auf le la les un une du de et ou au aux
+    el los las y del en il lo gli di da het een van op met os das dos em""".split()
+)
+_SELDOM_LAST = frozenset(  # the last word of a sentence, but not of a cut one
+    """said says told more most less least so too both each any some several many few all other another also only just
+    nearly almost approximately roughly new former first second third two three four five six seven eight nine ten one
+    hundred thousand million billion he she it they we i you there how what why shortly soon days hours""".split()
+)
+_CLAUSES = frozenset(
+    """after as while when where who which whose because although though following amid before since until
+    despite whereas but and""".split()
+)
+_BOUNDARIES = {
+    **dict.fromkeys(_CLAUSES, 0.0),
+    **dict.fromkeys(
+        """in on at by for from with during near over under through across around within toward towards into onto behind
+        beyond via among outside inside along throughout alongside about upon including""".split(),
+        0.1,
+    ),
+    **dict.fromkeys(("and", "or"), 0.2),
+    **dict.fromkeys(("of", "to", "that", "than", "between"), 0.4),
+}
+_HELD = frozenset(  # words that a cut would tear from what follows them
+    """plans plan planned set expected wants want wanted agreed agrees refused likely about ready able continue
+    continues began begins tried try trying seeks seek sought vowed vows ordered forced allowed asked urged told call
+    called calls appears appeared seems seemed intends intended hopes hoped decided decides well rather instead ahead
+    prior number part members member end kind type lack connection addition response order charge front view result hand
+    takes took deal accused charged resulted results led leading""".split()
+)
+_OF_NAMES = ("al-", "el-", "bin ", "ibn ", "van ", "von ", "de ", "del ", "da ", "di ")
+_BEFORE_VERBS = frozenset("to will would may might can could must should not don't doesn't won't".split())
+_INCOMPLETE = _LEADERS | {"according"}
+_TORN = 0.7
+_QUOTES = re.compile(r"[\"“”‘„«»]|(?<!\w)'|'(?!\w)")
+
+
+def _cuts(words: list[str], longest: int) -> Iterator[tuple[int, int, float]]:
+    """Give every place where the words may end: how many words, how many characters, at what cost."""
+    torn = frozenset() if _HEDGES.isdisjoint(map(str.casefold, words)) else _torn_from_hedges(words)
+    titled = sum(word[0].isupper() for word in words) > 0.7 * len(words)
+    length, verb = -1, False
+    leading = words[:1] != [] and words[0].casefold() in _INCOMPLETE
+    quoted = _quoted(words)
+    for place, word in enumerate(words, 1):
+        length += 1 + len(word)
+        if length > longest:
+            return
+        if leading and place < len(words):  # "In a speech in Rome" is no title
+            leading = word[-1] != ","
+            continue
+        verb = verb or _is_verb(word)
+        bare = word.strip("\"'“”‘’,;:.!?")
+        if titled or place == 1:
+            bare = bare.casefold()
+        dangles = bare in _NEVER_LAST or (bare in _SELDOM_LAST and place < len(words))
+        if dangles or quoted[place - 1] or place in torn or word.endswith(("'s", "’s")):
+            continue
+        cost = 0.0 if place == len(words) else _cut_cost(words, place, bare, titled=titled)
+        if cost is not None:
+            yield place, length, cost if verb else min(1.0, cost + 0.6)
+
+
+def _torn_from_hedges(words: list[str]) -> frozenset[int]:
+    """Places where a cut would keep a claim and lose its "reportedly"."""
+    torn: set[int] = set()
+    hedged = False
+    for place in range(len(words) - 1, 0, -1):
+        hedged = hedged or words[place].strip(",").casefold() in _HEDGES
+        if words[place] in _CLAUSES or (words[place - 1][-1] == "," and words[place].casefold() not in _HEDGES):
+            hedged = False
+        if hedged:
+            torn.add(place)
+    return frozenset(torn)
+
+
+_CLOSING = {"“": "”", "‘": "’", "„": "“", "«": "»", '"': '"', "'": "'"}
+
+
+def _quoted(words: list[str]) -> list[bool]:
+    """For each word, whether a quote is still open behind it."""
+    if not _QUOTES.search(" ".join(words)):
+        return [False] * len(words)
+    quote, found = "", []
+    for word in words:
+        quote = _quote_after(word, quote)
+        found.append(bool(quote))
+    return found
+
+
+def _quote_after(word: str, quote: str) -> str:
+    """The mark that must still come after `word` for the quote to be closed; empty outside quotes."""
+    for mark in _QUOTES.findall(word):
+        if quote:
+            quote = "" if mark == quote or (quote == "”" and mark == '"') else quote
+        elif mark in _CLOSING and not (mark == "'" and not word.startswith(("'", '"', "“"))):
+            quote = _CLOSING[mark]
+    if quote == "’" and word.rstrip(",.;").endswith("’"):
+        return ""
+    return quote
+
+
+def _cut_cost(words: list[str], place: int, bare: str, *, titled: bool) -> float | None:
+    """What it costs to end before `words[place]`; None inside a name, a number or a phrase."""
+    word, following = words[place - 1], words[place]
+    ahead = words[place + 1] if place + 1 < len(words) else ""
+    capital, number = word[:1].isupper() and not titled, word[-1:].isdigit()
+    if word[-1] in ",;:–—" or following[0] in "–—":
+        return 0.4 if capital and following[:1].isupper() else 0.0
+    cost = _BOUNDARIES.get(following.casefold() if titled else following)
+    if cost is None:
+        named = capital and (
+            following[:1].isupper() or following[:1].isdigit() or f"{following} ".startswith(_OF_NAMES)
+        )
+        if number or word[0] in "$£€" or named or _is_verb(word) or _is_verb(following) or word.endswith("ing"):
+            return None
+        return None if _KEPT.fullmatch(bare) or (place > 1 and words[place - 2] in _BEFORE_VERBS) else _TORN
+    if number and ahead[:1].isdigit():
+        return None
+    if following == "and" and not {"between", "both"}.isdisjoint(words[max(0, place - 4) : place]):
+        return None
+    if following not in _CLAUSES and not _EXTREMES.isdisjoint(words[max(0, place - 4) : place]):
+        return None
+    if capital and ahead[:1].isupper() and following in ("of", "and", "for", "on"):
+        return None if following == "of" else _TORN
+    told = "that" in words[place : place + 6] and not _SAY.isdisjoint(words[max(0, place - 5) : place])
+    return max(cost, _TORN) if told or bare in _HELD else cost
+
+
+def _best_cut(cuts: list[tuple[int, int, float]], budget: int, max_words: int | None) -> tuple[int, int, float] | None:
+    """Of the places within the budget, the one that keeps most at the least cost."""
+    fitting = [cut for cut in cuts if cut[1] <= budget and (max_words is None or cut[0] <= max_words)]
+    return max(fitting, key=lambda cut: cut[1] / budget - cut[2] / 4, default=None)
+
+
+def first_words(sentence: str, max_characters: int, *, max_words: int | None = None) -> str:
+    """Cut out the first whole words that fit; empty when they would lose a negation or whose claim it is.
+
+    Examples
+    --------
+    >>> first_words("The mayor of the town resigned.", 12)
+    'Mayor'
+    """
+    text = _clean(sentence[:_LONGEST])
+    must = kept_words(sentence)
+    if _split_source(text)[1]:
+        return ""
+    units, joint = (list(text), "") if is_unspaced(text) else (re.sub(r"[\"“”«»„]", "", text).split()[:60], " ")
+    for start in range(len(units)):
+        if start and joint and _is_one_name(units, start):
+            continue
+        end = min(len(units), start + (max_words or len(units)) if joint else start + max(max_characters, 0))
+        while end > start and (
+            len(joint.join(units[start:end])) > max_characters
+            or (joint and (units[end - 1].strip(",;:").casefold() in _NEVER_LAST or _is_one_name(units, end)))
+        ):
+            end -= 1
+        run = units[start:end]
+        while run and run[0].casefold() in ("the", "a", "an"):
+            run.pop(0)
+        title = polish(joint.join(run))
+        if _says_something(title) and _holds(title, must):
+            return title
+    return ""
+
+
+def _is_one_name(words: list[str], place: int) -> bool:
+    """Whether a cut before `words[place]` would tear a name or a number from its noun."""
+    if place >= len(words):
+        return False
+    word, following = words[place - 1], words[place]
+    return (word[0].isupper() and following[0].isupper()) or (word[-1].isdigit() and following[0].islower())
+
+
+# ---- scripts without spaces
+
+_BREAKS = "、，,；;：:　 "
+_CLOSERS = {"「": "」", "『": "』", "“": "”", "《": "》", "〈": "〉", "【": "】", "‘": "’", "（": "）"}
+_PARTICLES = "のはがをにとでもへや的和与與在之"
+
+
+def _cut_unspaced(text: str, budget: int, must: list[str]) -> Trim | None:
+    """Cut at characters: at a mark where one is in reach, never in a number, a foreign word or a quote."""
+    text = text.rstrip("。．.！!")
+    if len(text) <= budget:
+        return Trim(text, 0.0, "plain") if text and _holds(text, must) else None
+    kept = max((found.end() for found in _KEPT.finditer(text.casefold())), default=1)
+    ends = [end for end in range(budget, max(kept, 1) - 1, -1) if _may_end(text, end)]
+    marks = [end for end in ends if text[end] in _BREAKS and end >= budget / 3]
+    end = next(iter(marks or ends), 0)
+    return Trim(text[:end], 0.1 if marks else _TORN, "plain") if end and _holds(text[:end], must) else None
+
+
+def _may_end(text: str, end: int) -> bool:
+    last, following = text[end - 1], text[end]
+    if last in _BREAKS or last in _PARTICLES or last in _CLOSERS:
+        return False
+    if following.isascii() and following.isalnum() and last.isascii() and last.isalnum():
+        return False
+    if (last.isdigit() and (following.isalnum() or following in ".,")) or following in "ー々ゃゅょっャュョッ」』”）":
+        return False
+    return all(text.count(left, 0, end) <= text.count(right, 0, end) for left, right in _CLOSERS.items())

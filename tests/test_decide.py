@@ -1,0 +1,497 @@
+"""From a scored frame to a decision: the board, its verdicts and figures, and the winner's file."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import retitlekit as rk
+from retitlekit.frame import typed
+
+PROMPT = rk.Prompt(
+    "terse", "---\ntemperature: 0.3\nmax_tokens: 60\nmetadata:\n  retitlekit:\n    description: Short.\n---\nUser:\n"
+    "Retitle: {{ title | safe }}\n{{ lead | safe }}\n",
+)  # fmt: skip
+OTHER = rk.Prompt("long", "User:\nWrite at length about {{ title | safe }}.\n")
+SOURCED = rk.Prompt("sourced", "User:\n{{ title | safe }}{% if source %} ({{ source | safe }}){% endif %}\n")
+
+
+def make(
+    scores: dict[Any, list[list[float | None]]], *, names: tuple[str, ...] = ("prompt",), **columns: Any
+) -> pd.DataFrame:
+    """A scored frame from variant -> article -> repeats; None is a trial without a title."""
+    rows = []
+    for variant, articles in scores.items():
+        values = variant if isinstance(variant, tuple) else (variant,)
+        for number, repeats in enumerate(articles):
+            for repeat, value in enumerate(repeats, 1):
+                row = dict(zip(names, values, strict=True)) | {
+                    "article": f"a{number}",
+                    "repeat": repeat,
+                    "score_x": value,
+                }
+                row |= {"title": None if value is None else f"Title {number}", "status": "ok"}
+                rows.append(row | {"passed": None if value is None else value >= 0.5})
+    frame = pd.DataFrame(rows).assign(**columns)
+    frame["trial_id"] = [f"t{row}" for row in range(len(frame))]
+    return typed(frame)
+
+
+def noisy(effects: list[float], articles: int, *, repeats: int = 1, seed: int = 0, noise: float = 0.08) -> pd.DataFrame:
+    """Variants p0, p1 … of known effects on a common base; noise between articles and between repeats."""
+    rng = np.random.default_rng(seed)
+    base = rng.normal(0.6, 0.1, articles)
+    scores = {
+        f"p{k}": [rng.normal(base[a] + effect + rng.normal(0, noise), noise, repeats).tolist() for a in range(articles)]
+        for k, effect in enumerate(effects)
+    }
+    return make(scores)
+
+
+def verdicts(board: pd.DataFrame) -> dict[str, str]:
+    return dict(zip(board["prompt"], board["verdict"], strict=True))
+
+
+# ------------------------------------------------------------------------------------------------------- leaderboard
+
+
+def test_clear_winner() -> None:
+    """A large effect wins; the sentence names both and the difference."""
+    board = rk.leaderboard(noisy([0, 0.3, 0.1], 20), by="prompt", metric="x")
+
+    assert {"p1": "winner", "p2": "worse", "p0": "worse"} == verdicts(board)
+    assert ["p1", "p2", "p0"] == board["prompt"].tolist()
+    assert re.fullmatch(
+        r"p1 wins: it leads p2 by 0\.\d\d \(0\.\d\d to 0\.\d\d\) over 20 articles, corrected for 2 rivals\.",
+        board.attrs["sentence"],
+    )
+
+
+def test_no_clear_winner() -> None:
+    """Alike variants tie, and the sentence says how many articles are lacking."""
+    board = rk.leaderboard(noisy([0, 0.05], 20), by="prompt", metric="x")
+
+    assert {"tied with the best"} == set(board["verdict"])
+    assert re.match(
+        r"No clear winner: p\d leads p\d by .* over 20 articles; about [\d,]+ more", board.attrs["sentence"]
+    )
+
+
+def test_figures_of_a_known_board() -> None:
+    """Repeats are averaged within their article, and articles weigh the same."""
+    frame = make({"a": [[1.0, 0.0], [1.0]], "b": [[0.2], [0.4]]})
+    board = rk.leaderboard(frame.assign(cost_usd=0.5, latency_s=[1.0, 2, 3, 4, 6]), by="prompt", metric="score_x")
+    first, second = board.iloc[0], board.iloc[1]
+
+    assert ("a", 2, 3, 0, 0.75) == tuple(first[["prompt", "n_articles", "n_trials", "n_failed", "estimate"]])
+    assert pytest.approx([0.3, -0.45, 1.0, 5.0]) == second[["estimate", "difference", "cost_usd", "latency_s"]].tolist()
+    assert 0.0 == first["difference"]
+    assert first["p"] is pd.NA
+    assert (0.75, 0.0) == (first["passed"], second["passed"])
+
+
+def test_passed_is_the_metric_by_default() -> None:
+    """Without a metric the gates decide, and agreement does not feign certainty."""
+    board = rk.leaderboard(make({"a": [[0.9]] * 30, "b": [[0.1]] * 30}), by="prompt")
+    first = board.iloc[0]
+
+    assert ("passed", "winner") == (board.attrs["metric"], first["verdict"])
+    assert [1.0, 0.886, 1.0] == pytest.approx(first[["estimate", "low", "high"]].tolist(), abs=1e-3)
+    assert first["low"] == first["passed_low"]
+
+
+def test_one_variant() -> None:
+    """A single variant cannot win."""
+    board = rk.leaderboard(noisy([0], 20), by="prompt", metric="x")
+
+    assert ["too little data"] == board["verdict"].tolist()
+    assert "Only one variant has values for score_x: nothing to compare it with." == board.attrs["sentence"]
+
+
+@pytest.mark.parametrize(("articles", "expected"), [(5, "too little data"), (6, "winner")])
+def test_too_little_data(articles: int, expected: str) -> None:
+    """Below six articles not even total agreement decides between two."""
+    board = rk.leaderboard(make({"a": [[0.9]] * articles, "b": [[0.1]] * articles}), by="prompt", metric="x")
+
+    assert expected == board["verdict"].iloc[0]
+    assert ("at least 6 are needed" in board.attrs["sentence"]) is (articles == 5)
+
+
+def test_constant_metric() -> None:
+    """Equal values tie without a warning or a division by zero."""
+    board = rk.leaderboard(make({"a": [[1.0]] * 20, "b": [[1.0]] * 20}), by="prompt", metric="x")
+
+    assert {"tied with the best"} == set(board["verdict"])
+    assert "No clear winner: a and b are level over the 20 articles they share." == board.attrs["sentence"]
+
+
+def test_missing_temperature_is_a_variant() -> None:
+    """<NA>, the provider's default, stands beside the numbers."""
+    scores = {("p", None): [[0.2]] * 8, ("p", 0.0): [[0.9]] * 8, ("p", 0.7): [[0.5]] * 8}
+    board = rk.leaderboard(make(scores, names=("prompt", "temperature"), model="m"), metric="x")
+
+    assert [0.0, 0.7, None] == [None if heat is pd.NA else heat for heat in board["temperature"]]
+    assert board.attrs["sentence"].startswith("0 wins: it leads 0.7 by 0.40")
+
+
+def test_failures_are_counted_and_not_scored() -> None:
+    """Trials without a title are told; they are no zeros, and a variant without any value comes last."""
+    scores: dict[Any, list[list[float | None]]] = {"a": [[0.9], [None]] * 5, "b": [[0.1]] * 10, "c": [[None]] * 10}
+    frame = make(scores, cost_usd=[0.1] * 29 + [None])
+    board = rk.leaderboard(frame, by="prompt", metric="x")
+
+    assert ["a", "b", "c"] == board["prompt"].tolist()
+    assert [5, 0, 10] == board["n_failed"].tolist()
+    assert [5, 10, 0] == board["n_articles"].tolist()
+    assert (pd.NA, "too little data") == tuple(board.iloc[2][["estimate", "verdict"]])
+    assert [1.0, 1.0, None] == [None if cost is pd.NA else round(cost, 6) for cost in board["cost_usd"]]
+    assert board.attrs["sentence"].endswith("1 of 3 variants have no value.")
+
+
+def test_variant_with_few_articles_does_not_lead() -> None:
+    """One lucky article does not put a variant before those with all articles."""
+    board = rk.leaderboard(make({"new": [[1.0]], "a": [[0.6]] * 9, "b": [[0.5]] * 9}), by="prompt", metric="x")
+
+    assert {"a": "tied with the best", "b": "worse", "new": "too little data"} == verdicts(board)
+    assert ["a", "b", "new"] == board["prompt"].tolist()
+
+
+def test_nothing_to_decide() -> None:
+    """A frame whose calls all failed gives a board without estimates, not an error."""
+    board = rk.leaderboard(make({"a": [[None]], "b": [[None]]}, status="error"), by="prompt")
+
+    assert board["estimate"].isna().all()
+    assert "Nothing to decide: no trial has a value for passed." == board.attrs["sentence"]
+
+
+def test_same_frame_same_board() -> None:
+    """Everything random is seeded; the order of rows has no part in the figures."""
+    frame = noisy([0, 0.02, 0.01], 30)
+    board = rk.leaderboard(frame, by="prompt", metric="x")
+    shuffled = rk.leaderboard(frame.sample(frac=1, random_state=1), by="prompt", metric="x")
+    figures = ["prompt", "estimate", "difference", "verdict"]
+
+    pd.testing.assert_frame_equal(board, rk.leaderboard(frame, by="prompt", metric="x"))
+    pd.testing.assert_frame_equal(board[figures], shuffled[figures])
+
+
+def test_identical_variants_rarely_win() -> None:
+    """Simulated sweeps without a difference: winners are rarer than 1 - confidence, and intervals cover the truth."""
+    won, covered, total = 0, 0, 0
+    for seed in range(60):
+        board = rk.leaderboard(noisy([0, 0], 12, repeats=2, seed=seed), by="prompt", metric="x")
+        won += board["verdict"].eq("winner").any()
+        covered += board["low"].le(0.6).mul(board["high"].ge(0.6)).sum()
+        total += len(board)
+
+    assert won <= 7  # 5 % of 60 is 3; 8 or more would come once in 90 runs of another seed
+    assert 0.88 <= covered / total
+
+
+def test_speed() -> None:
+    """A hundred thousand rows take a second or two."""
+    rng = np.random.default_rng(0)
+    article, variant, _ = (axis.ravel() for axis in np.indices((2000, 10, 5)))
+    frame = pd.DataFrame(
+        {"article": article.astype(str), "prompt": variant.astype(str), "score_x": rng.random(100_000)}
+    )
+    start = time.process_time()
+    rk.leaderboard(frame.astype({"article": "category", "prompt": "category"}), by="prompt", metric="x")
+
+    assert time.process_time() - start < 8  # a wide margin for a busy machine
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"metric": "charm"}, "the frame has no 'charm'; it has score_x"),
+        ({"metric": "title"}, "title holds no numbers"),
+        ({"metric": "latency_s"}, "latency_s is better when lower"),
+        ({"by": "colour"}, "no `colour`"),
+        ({"by": ()}, "name a column"),
+        ({"confidence": 95}, "confidence=95"),
+        ({"by": "passed"}, "which is a column of the board"),
+        ({"by": "repeat", "votes": pd.DataFrame(), "metric": "x"}, "votes decide by win rate"),
+    ],
+)
+def test_boards_that_cannot_be_made(arguments: dict[str, Any], message: str) -> None:
+    """What is wrong is named with what there is."""
+    frame = make({"a": [[0.9]], "b": [[0.1]]}, latency_s=1.0)
+    with pytest.raises(rk.FrameError, match=re.escape(message)):
+        rk.leaderboard(frame, **{"by": "prompt", **arguments})
+
+
+def test_prompt_with_two_texts_is_refused() -> None:
+    """A prompt edited between two sweeps is not one variant."""
+    frame = make({"a": [[0.9], [0.8]]}, prompt_sha=["one", "two"])
+
+    with pytest.raises(rk.FrameError, match="prompt 'a' stands for two texts in this frame: add 'prompt_sha' to by="):
+        rk.leaderboard(frame, by="prompt", metric="x")
+    assert 2 == len(rk.leaderboard(frame, by=("prompt", "prompt_sha"), metric="x"))
+
+
+# ------------------------------------------------------------------------------------------------------------- votes
+
+
+def vote(frame: pd.DataFrame, results: list[tuple[int, str, str, str]]) -> pd.DataFrame:
+    """Votes from (article, left prompt, right prompt, winner)."""
+    trial = {(row.article, row.prompt): row.trial_id for row in frame.itertuples()}
+    rows = [(f"a{n}", trial[f"a{n}", left], trial[f"a{n}", right], winner) for n, left, right, winner in results]
+    return pd.DataFrame(rows, columns=["article", "left", "right", "winner"])
+
+
+def test_votes_decide() -> None:
+    """The variant that wins most votes, on whichever side it stands, wins the board."""
+    frame = make({"a": [[0.5]] * 16, "b": [[0.5]] * 16, "c": [[0.5]] * 16})
+    results = [(n, "a", "b", "left") if n % 2 else (n, "b", "a", "right") for n in range(16)]
+    results += [(n, "c", "a", "right") for n in range(16)] + [(n, "b", "c", "tie") for n in range(16)]
+    board = rk.leaderboard(frame, by="prompt", votes=vote(frame, results))
+
+    assert {"a": "winner", "b": "worse", "c": "worse"} == verdicts(board)
+    assert [32, 32, 32] == board["n_votes"].tolist()
+    assert [16, 16, 16] == board["n_articles"].tolist()
+    assert board["estimate"].iloc[0] > 0.95
+    assert board["low"].iloc[0] <= board["estimate"].iloc[0] <= board["high"].iloc[0]
+    assert "win_rate" == board.attrs["metric"]
+
+
+def test_split_votes_tie() -> None:
+    """As many votes for each is a win rate of one half and no winner."""
+    frame = make({"a": [[0.5]] * 16, "b": [[0.5]] * 16})
+    board = rk.leaderboard(
+        frame, by="prompt", votes=vote(frame, [(n, "a", "b", ("left", "right")[n % 2]) for n in range(16)])
+    )
+
+    assert [0.5, 0.5] == pytest.approx(board["estimate"].tolist())
+    assert {"tied with the best"} == set(board["verdict"])
+
+
+def test_many_votes_on_one_article_are_one_article() -> None:
+    """A hundred votes on one article decide nothing."""
+    frame = make({"a": [[0.5]], "b": [[0.5]]})
+    board = rk.leaderboard(frame, by="prompt", votes=vote(frame, [(0, "a", "b", "left")] * 100))
+
+    assert ["too little data", "too little data"] == board["verdict"].tolist()
+
+
+def test_variants_that_no_vote_joins() -> None:
+    """Only the larger group is ranked."""
+    frame = make({name: [[0.5]] * 9 for name in "abcd"})
+    results = [(n, "a", "b", "left") for n in range(9)] + [(0, "c", "d", "left")]
+    board = rk.leaderboard(frame, by="prompt", votes=vote(frame, results))
+
+    assert {"a": "winner", "b": "worse", "c": "too little data", "d": "too little data"} == verdicts(board)
+    assert board["estimate"].isna().tolist() == [False, False, True, True]
+
+
+def test_no_votes_yet() -> None:
+    """Before the first vote there is a board without estimates."""
+    frame = make({"a": [[0.5]], "b": [[0.5]]})
+
+    assert "No votes yet." == rk.leaderboard(frame, by="prompt", votes=vote(frame, [])).attrs["sentence"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"left": "t9"}, "1 trials of the votes are not in the frame, such as t9"),
+        ({"winner": "both"}, 'winner must be "left", "right" or "tie", not \'both\''),
+        ({"right": "t3"}, "a vote compares trials of two articles"),
+    ],
+)
+def test_votes_that_cannot_count(change: dict[str, str], message: str) -> None:
+    """A vote on unknown trials, without a result or across articles is named."""
+    frame = make({"a": [[0.5]] * 2, "b": [[0.5]] * 2})
+    with pytest.raises(rk.FrameError, match=re.escape(message)):
+        rk.leaderboard(frame, by="prompt", votes=vote(frame, [(0, "a", "b", "left")]).assign(**change))
+
+
+def test_vote_on_a_trial_of_two_variants() -> None:
+    """Two prompts that send the same request share their trials; a vote cannot tell them apart."""
+    frame = make({"a": [[0.5]], "b": [[0.5]], "c": [[0.5]]})
+    votes = vote(frame, [(0, "a", "c", "left")])
+    with pytest.raises(rk.FrameError, match="trial t0 stands for two variants"):
+        rk.leaderboard(frame.assign(trial_id=["t0", "t0", "t2"]), by="prompt", votes=votes)
+
+
+# ----------------------------------------------------------------------------------------------------------- winner
+
+
+def sweep(
+    prompts: list[rk.Prompt], scores: dict[tuple[str, str, float | None], float], *, articles: int = 8, **columns: Any
+) -> pd.DataFrame:
+    """A scored frame as plan() would lay it out for these prompts."""
+    by_name = {prompt.name: prompt for prompt in prompts}
+    rows = []
+    for number in range(articles):
+        article = rk.Article(f"a{number}", f"Old title {number}", f"Lead {number}.\n\nMore.")
+        for (prompt, model, heat), score in scores.items():
+            rows.append(
+                {
+                    "article": article.id,
+                    "original_title": article.title,
+                    "body": article.body,
+                    "prompt": prompt,
+                    "prompt_sha": by_name[prompt].sha,
+                    "model": model,
+                    "endpoint": json.dumps({"id": f"openai/{model}", "api_base": None}),
+                    "temperature": heat,
+                    "params": json.dumps(by_name[prompt].params),
+                    "messages": json.dumps(by_name[prompt].render(article)),
+                    "status": "ok",
+                    "title": "T",
+                    "score_x": score + number / 1000,
+                }
+            )
+    return typed(pd.DataFrame(rows).assign(**columns))
+
+
+SCORES = {("terse", "mini", 0.7): 0.9, ("terse", "maxi", 0.7): 0.5, ("long", "mini", None): 0.4}
+
+
+def test_winner_is_saved(tmp_path: Path) -> None:
+    """The file holds model, temperature and passport, keeps the rest, and says what was tested."""
+    frame = sweep([PROMPT, OTHER], SCORES)
+    path = rk.save_winner(rk.leaderboard(frame, metric="x"), frame, [PROMPT, OTHER], tmp_path)
+    saved = rk.load_prompts(path)["terse-winner"]
+    about = saved.about
+
+    assert ("openai/mini", 0.7, {"max_tokens": 60}) == (saved.model, saved.temperature, saved.params)
+    assert saved.text.endswith(PROMPT.text.split("---\n")[2])
+    assert "Short." == saved.description
+    assert ("terse", PROMPT.sha, "score_x", "winner") == tuple(
+        about[k] for k in ("parent", "parent_sha", "metric", "verdict")
+    )
+    assert (8, 8, 2, 0.95, ["maxi", "mini"]) == tuple(
+        about[k] for k in ("n_articles", "n_trials", "rivals", "confidence", "models")
+    )
+    assert about["low"] <= about["estimate"] <= about["high"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", about["decided_at"])
+    assert rk.__version__ == about["retitlekit"]
+    assert re.fullmatch(r"[0-9a-f]{16}", about["data"])
+    assert "forced" not in about
+
+
+def test_data_are_told_apart(tmp_path: Path) -> None:
+    """The fingerprint changes with the articles, not with their order."""
+    frame, fewer = sweep([PROMPT, OTHER], SCORES), sweep([PROMPT, OTHER], SCORES, articles=7)
+    prints = []
+    for number, given in enumerate((frame, frame.iloc[::-1], fewer)):
+        board = rk.leaderboard(given, metric="x")
+        path = rk.save_winner(board, given, [PROMPT, OTHER], tmp_path, name=f"w{number}", force=True)
+        prints.append(rk.load_prompts(path)[f"w{number}"].about["data"])
+
+    assert prints[0] == prints[1] != prints[2]
+
+
+def test_tie_is_refused_unless_forced(tmp_path: Path) -> None:
+    """Without a winner nothing is saved; forced, the file names the tied."""
+    frame = sweep([PROMPT, OTHER], dict.fromkeys(SCORES, 0.5))
+    board = rk.leaderboard(frame, metric="x")
+    with pytest.raises(rk.FrameError, match=r"No clear winner: .* Pass force=True"):
+        rk.save_winner(board, frame, [PROMPT, OTHER], tmp_path)
+    assert [] == list(tmp_path.iterdir())
+    path = rk.save_winner(board, frame, [PROMPT, OTHER], tmp_path, force=True)
+
+    assert (
+        "tied with the best: terse · maxi · 0.7; long · mini · default"
+        == rk.load_prompts(path)["terse-winner"].about["forced"]
+    )
+
+
+def test_winner_of_a_winner_forgets_that_it_was_forced(tmp_path: Path) -> None:
+    """A clean decision does not inherit the mark of a forced one."""
+    forced = PROMPT.revise(about={"forced": "tied with the best: long"})
+    frame = sweep([forced, OTHER], SCORES)
+    path = rk.save_winner(rk.leaderboard(frame, metric="x"), frame, [forced, OTHER], tmp_path)
+
+    assert "no" == rk.load_prompts(path)["terse-winner"].about["forced"]
+
+
+def test_parameters_of_the_sweep_are_saved(tmp_path: Path) -> None:
+    """What plan() was given beside the prompt goes into the file."""
+    frame = sweep([PROMPT, OTHER], SCORES, params=json.dumps({"max_tokens": 60, "top_p": 0.5, "stop": ["\n"]}))
+    path = rk.save_winner(rk.leaderboard(frame, metric="x"), frame, [PROMPT, OTHER], tmp_path)
+
+    assert {"max_tokens": 60, "top_p": 0.5, "stop": ["\n"]} == rk.load_prompts(path)["terse-winner"].params
+
+
+def test_axes_that_were_not_ranked_are_left_out(tmp_path: Path) -> None:
+    """A board by prompt alone says nothing on model and temperature."""
+    frame = sweep([PROMPT, OTHER], {("terse", "mini", 0.3): 0.9, ("long", "mini", None): 0.1})
+    path = rk.save_winner(rk.leaderboard(frame, by="prompt", metric="x"), frame, {"terse": PROMPT}, tmp_path, name="w")
+
+    assert (None, 0.3) == (rk.load_prompts(path)["w"].model, rk.load_prompts(path)["w"].temperature)
+
+
+def test_template_that_uses_more_than_a_frame_keeps(tmp_path: Path) -> None:
+    """A source that the frame has lost does not stop a faithful file."""
+    frame = sweep([SOURCED, OTHER], {("sourced", "mini", 0.0): 0.9, ("long", "mini", 0.0): 0.1})
+    frame["messages"] = frame["messages"].astype(str).str.replace("Old title", "Old title (BBC)").astype("category")
+
+    assert rk.save_winner(rk.leaderboard(frame, metric="x"), frame, [SOURCED], tmp_path).exists()
+
+
+def test_messages_that_differ_stop_the_winner(tmp_path: Path) -> None:
+    """A file that would not say what was tested is not left behind."""
+    frame = sweep([PROMPT, OTHER], SCORES)
+    frame["messages"] = frame["messages"].astype(str).str.replace("Retitle", "Rewrite").astype("category")
+
+    with pytest.raises(rk.PromptError, match="does not render what was tested for article 'a0'; it was removed"):
+        rk.save_winner(rk.leaderboard(frame, metric="x"), frame, [PROMPT, OTHER], tmp_path)
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    """A second decision needs another name."""
+    frame = sweep([PROMPT, OTHER], SCORES)
+    board = rk.leaderboard(frame, metric="x")
+    rk.save_winner(board, frame, [PROMPT, OTHER], tmp_path)
+
+    with pytest.raises(rk.PromptError, match="exists"):
+        rk.save_winner(board, frame, [PROMPT, OTHER], tmp_path)
+
+
+EDITED = rk.Prompt("terse", PROMPT.text + "Be brief.\n")
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"prompts": [EDITED]}, rk.PromptError, "prompt 'terse' was edited since the sweep (tested "),
+        ({"prompts": {}}, rk.PromptError, "prompt 'terse' is not among those given (none)"),
+        ({"board": pd.DataFrame({"prompt": []})}, rk.FrameError, "no `estimate`"),
+        ({"by": ("model",)}, rk.FrameError, "this board ranks model, not prompts"),
+        ({"by": ("prompt", "temperature")}, rk.FrameError, "2 values of `params`"),
+        ({"drop": True}, rk.FrameError, "this is no board of leaderboard(): it has lost its attrs"),
+        ({"params": '{"max_tokens": 9}'}, rk.PromptError, "max_tokens was 9 in the sweep and is 60 in prompt"),
+        ({"other": True}, rk.FrameError, "the frame has no trial of the board's winner"),
+        ({"status": "error", "score_x": None}, rk.FrameError, "there is nothing to save"),
+    ],
+)
+def test_winners_that_cannot_be_saved(
+    change: dict[str, Any], error: type[Exception], message: str, tmp_path: Path
+) -> None:
+    """What does not fit together is named, and no file is written."""
+    frame = sweep([PROMPT, OTHER], SCORES, **{k: v for k, v in change.items() if k in ("params", "status", "score_x")})
+    if change.get("by") == ("prompt", "temperature"):
+        params = np.where(frame["model"] == "maxi", "{}", '{"max_tokens": 60}')
+        frame = frame.assign(
+            params=pd.Categorical(params), score_x=frame["score_x"].where(frame["prompt"] == "terse", 0.1)
+        )
+    board = change.get(
+        "board", rk.leaderboard(frame, by=change.get("by", ("prompt", "model", "temperature")), metric="x")
+    )
+    if "drop" in change:
+        board.attrs = {}
+    given = frame[frame["prompt"] != "terse"] if "other" in change else frame
+    with pytest.raises(error, match=re.escape(message)):
+        rk.save_winner(board, given, change.get("prompts", [PROMPT, OTHER]), tmp_path)
+    assert [] == list(tmp_path.iterdir())
