@@ -349,7 +349,7 @@ def intervals(board: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     if known.empty:
         raise FrameError("the leaderboard holds no estimate: score() the frame, then call leaderboard() again")
     metric, drawn = str(board.attrs.get("metric", "estimate")), known.head(_MOST_LINES)
-    share, names = _is_share(board, metric), _variants(drawn)
+    share, names = _counts_passes(metric), _variants(drawn)
     ax = _axes(ax, height=1.7 + (0.42 if "\n" in names[0] else 0.34) * len(drawn))
     estimates, lows, highs = (drawn[name].to_numpy(float, na_value=np.nan) for name in ("estimate", "low", "high"))
     told = (_percents if share else _figures)(list(estimates))
@@ -359,7 +359,7 @@ def intervals(board: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         ax.hlines(at, low, high, color=colour, lw=2.2)
         ax.plot(estimate, at, marker, color=fill, mec=colour, mew=1.8, ms=8)
         _aside(ax, at, 0, told[at], weight=weight)
-        _aside(ax, at, 1, str(verdict), weight=weight)
+        _aside(ax, at, 1, str(verdict), weight=weight, ha="left")
     _lines(ax, names)
     if len(drawn) > 1:
         ax.axvspan(lows[0], highs[0], color=_BLUE, alpha=0.09, lw=0, zorder=0)
@@ -462,10 +462,13 @@ def _is_number(column: pd.Series[Any]) -> bool:
 
 
 def _is_share(frame: pd.DataFrame, metric: str) -> bool:
-    """Whether a metric counts passes; a leaderboard has the metric's name only."""
-    if metric in frame.columns:
-        return pd.api.types.is_bool_dtype(frame[metric].convert_dtypes().dtype)
-    return metric == "passed" or metric.startswith("gate_") or "win" in metric
+    """Whether a metric of a frame counts passes."""
+    return pd.api.types.is_bool_dtype(frame[metric].convert_dtypes().dtype)
+
+
+def _counts_passes(metric: str) -> bool:
+    """Whether a metric counts passes or wins, by its name: of a leaderboard nothing else is known."""
+    return metric in ("passed", "win_rate") or metric.startswith("gate_")
 
 
 def _ranked(means: pd.DataFrame, frame: pd.DataFrame, key: str) -> list[str]:
@@ -632,14 +635,24 @@ def _percent(axis: Any) -> None:
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.3g} %"))
 
 
-def _aside(ax: Axes, at: float | None, column: int, text: str, *, colour: str = "", weight: str = "normal") -> None:
+def _aside(
+    ax: Axes, at: float | None, column: int, text: str, *, colour: str = "", weight: str = "normal", ha: str = "center"
+) -> None:
     """A word in a column to the right of a line, or its head above."""
+    head = at is None
     ax.annotate(
-        text, (1, 1 if at is None else at), (30 + 46 * column, 8 * (at is None)), textcoords="offset points",
-        xycoords=("axes fraction", "axes fraction" if at is None else "data"), ha="center",
-        va="bottom" if at is None else "center", color=colour or _ink(), fontweight=weight, parse_math=False,
+        text,
+        (1, 1 if head else at),
+        (30 + (46 if ha == "center" else 34) * column, 8 * head),
+        textcoords="offset points",
+        xycoords=("axes fraction", "axes fraction" if head else "data"),
+        ha=ha,
+        va="bottom" if head else "center",
+        color=colour or _ink(),
+        fontweight=weight,
+        parse_math=False,
         annotation_clip=False,
-    )  # fmt: skip
+    )
 
 
 def _legend(ax: Axes, styles: Iterable[tuple[str, _Style]], *, title: str, lines: bool) -> None:

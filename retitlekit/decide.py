@@ -355,7 +355,7 @@ def _sentence(board: pd.DataFrame, found: _Found, confidence: float) -> str:
     if len(known) == 1:
         return f"Only one variant has values for {metric}: nothing to compare it with.{silent}"
     varying = [name for name in by if board[name].nunique(dropna=False) > 1]
-    leader, second = (variant_name(known.iloc[row][varying]) for row in (0, 1))
+    leader, second = (variant_name(known[varying].iloc[row].to_dict()) for row in (0, 1))
     n, rivals = int((~np.isnan(found.differences[:, found.order[1]])).sum()), len(known) - 1
     verdict = known["verdict"].iloc[0]
     if verdict == _TOO_LITTLE:

@@ -33,6 +33,8 @@ _STYLE = """
   border: 0 solid var(--rk-rule); border-bottom-width: 1px; overflow-wrap: anywhere; max-width: none; }
 .retitlekit.retitlekit.retitlekit thead th { vertical-align: bottom; background: var(--rk-shade); font-weight: 600; }
 .retitlekit.retitlekit.retitlekit .rk-figure { text-align: right; font-variant-numeric: tabular-nums; }
+.retitlekit.retitlekit.retitlekit .rk-plain :is(th, td) { overflow-wrap: break-word; }
+.retitlekit.retitlekit.retitlekit .rk-plain th { white-space: nowrap; }
 .retitlekit small { font-size: .87em; font-weight: normal; color: var(--rk-dim); }
 """
 
@@ -114,4 +116,4 @@ def table(
         for row in rows
     )
     above = f'<p class="rk-told">{escape(caption)}</p>' if caption else ""
-    return card(f"{above}<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>")
+    return card(f'{above}<table class="rk-plain"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>')

@@ -250,7 +250,8 @@ def _read_prose(text: str, *, bare: bool) -> tuple[str, str, str]:
 
     A short text without any instruction counts only as `bare`: when the instructions stand in the system's message.
     """
-    parts = [part for part in re.split(r"\n\s*\n", text.strip()) if part.strip()]
+    text = _TAG.sub("", text).strip()
+    parts = [part for part in re.split(r"\n\s*\n", text) if part]
     if len(parts) == 1:
         parts = parts[0].split("\n")
     if len(parts) == 1 and _ASK.match(text):
@@ -314,7 +315,7 @@ eighteen nineteen twenty""".split()
 _NUMBERS = {word: value for value, word in enumerate(_SMALL, 1)}
 _NUMBERS |= {word: 10 * value for value, word in enumerate("thirty forty fifty sixty seventy eighty ninety".split(), 3)}
 _NUMBER = rf"(?:\d{{1,4}}|{'|'.join(sorted(_NUMBERS, key=len, reverse=True))})"
-_LENGTH = rf"\s*({_NUMBER})(?:\s\(\w+\))?[\s-]*(char|letter|word)[a-z]*"
+_LENGTH = rf"\s*({_NUMBER})(?:\s\(\w+\))?[\s-]*(char|letter|word)[a-z]*\b"
 _BELOW = re.compile(rf"(?:\b(?:under|below|(?:fewer|less|shorter)\sthan)|(?<![<\w])<(?!=)){_LENGTH}", re.IGNORECASE)
 _AT_MOST = [
     re.compile(pattern, re.IGNORECASE)

@@ -50,8 +50,9 @@ def has_title(title: str | None = None, error_type: str | None = None) -> tuple[
 
 
 def clean(title: str, repairs: str | None = None) -> tuple[bool, str | None]:  # noqa: ARG001, asked only of titles
-    """The title needed no repair: no label, quotes, Markdown or explanation around it."""
-    return not repairs, f"repaired: {repairs}" if repairs else None
+    """The title needed no repair: no label, quotes, Markdown or explanation around it. Blank space does not count."""
+    made = [repair for repair in (repairs or "").split(",") if repair not in ("", "whitespace")]
+    return not made, f"repaired: {','.join(made)}" if made else None
 
 
 def width(title: str, *, em: float = GOOGLE_EM) -> tuple[bool, str | None]:

@@ -98,8 +98,10 @@ def trims(
         return list({each.text: each for each in cut if each}.values())
     longest = max(budgets, default=0)
     for words, source, strength in _compressed(text, strengths, places=not must):
-        floor = _kept_until(" ".join(words)) if must else 0
-        cuts = [cut for cut in _cuts(words, longest - len(source)) if cut[1] >= floor]
+        floor = _kept_until(words) if must else 0
+        if source:  # who says it is nothing without what is said
+            floor = max(floor, next((n for n, word in enumerate(words) if _is_verb(word)), longest))
+        cuts = [cut for cut in _cuts(words, longest - len(source)) if cut[0] > floor]
         most = None if max_words is None else max_words - source.count(" ")
         for budget in budgets:
             best = _best_cut(cuts, budget - len(source), most)
@@ -131,11 +133,11 @@ def _says_something(title: str) -> bool:
     return any(map(str.isalnum, title))
 
 
-def _kept_until(text: str) -> int:
-    """How many characters hold the last negation, and the whole of the last condition."""
-    folded = text.casefold()
+def _kept_until(words: list[str]) -> int:
+    """How many words come before the end of the last negation, and of the whole of the last condition."""
+    folded = " ".join(words).casefold()
     ends = [found.end() for pattern in (_KEPT, _CONDITION) for found in pattern.finditer(folded)]
-    return max(ends, default=0)
+    return folded.count(" ", 0, max(ends, default=0))
 
 
 _CONDITION = re.compile(r"\b(?:if|unless)\b[^,;]*")
@@ -192,7 +194,7 @@ _DATELINE = re.compile(
 _ASIDE = re.compile(r"\s*(?:\([^()]*\)|（[^（）]*）|\[(?:\d+|edit)\])")
 _BRACKET = re.compile(r"[][(){}（）|]")
 _STRAY_SPACE = re.compile(r" (?=[,.;:!?](?: |$))")
-_LEADING_MARKS = " ]*#>|•·.,;:–—)}"
+_LEADING_MARKS = " ]*#>|•·.…,;:–—)}"
 
 
 def _clean(sentence: str) -> str:
@@ -236,7 +238,7 @@ def _drop_lead(text: str) -> str:
         year = word.rstrip(",").isdigit()
         if word.rstrip(",").casefold() in _NO_START or word.endswith("ing") or year or (place and ", " in rest[:25]):
             continue
-        if len(rest) > 25 and any(map(_is_verb, rest[:90].split())) and not _is_needed(lead):
+        if len(rest) > 15 and any(map(_is_verb, rest[:90].split())) and not _is_needed(lead):
             return rest
     return text
 
@@ -485,6 +487,7 @@ _HELD = frozenset(  # words that a cut would tear from what follows them
     takes took deal accused charged resulted results led leading""".split()
 )
 _OF_NAMES = ("al-", "el-", "bin ", "ibn ", "van ", "von ", "de ", "del ", "da ", "di ")
+_MEASURES = ("old", "ago", "later", "earlier", "long", "high", "tall", "away")  # ten years old
 _BEFORE_VERBS = frozenset("to will would may might can could must should not don't doesn't won't".split())
 _INCOMPLETE = _LEADERS | {"according"}
 _TORN = 0.7
@@ -509,7 +512,7 @@ def _cuts(words: list[str], longest: int) -> Iterator[tuple[int, int, float]]:
         bare = word.strip("\"'“”‘’,;:.!?")
         if titled or place == 1:
             bare = bare.casefold()
-        dangles = bare in _NEVER_LAST or (bare in _SELDOM_LAST and place < len(words))
+        dangles = bare in _NEVER_LAST or bare in _HEDGES or (bare in _SELDOM_LAST and place < len(words))
         if dangles or quoted[place - 1] or place in torn or word.endswith(("'s", "’s")):
             continue
         cost = 0.0 if place == len(words) else _cut_cost(words, place, bare, titled=titled)
@@ -568,7 +571,7 @@ def _cut_cost(words: list[str], place: int, bare: str, *, titled: bool) -> float
         named = capital and (
             following[:1].isupper() or following[:1].isdigit() or f"{following} ".startswith(_OF_NAMES)
         )
-        if number or word[0] in "$£€" or named or _is_verb(word) or _is_verb(following) or word.endswith("ing"):
+        if number or word[0] in "$£€" or named or following in _MEASURES or _is_verb(word) or _is_verb(following) or word.endswith("ing"):
             return None
         return None if _KEPT.fullmatch(bare) or (place > 1 and words[place - 2] in _BEFORE_VERBS) else _TORN
     if number and ahead[:1].isdigit():
@@ -601,7 +604,7 @@ def first_words(sentence: str, max_characters: int, *, max_words: int | None = N
     must = kept_words(sentence)
     if _split_source(text)[1]:
         return ""
-    units, joint = (list(text), "") if is_unspaced(text) else (re.sub(r"[\"“”«»„]", "", text).split()[:60], " ")
+    units, joint = (list(text[:300]), "") if is_unspaced(text) else (re.sub(r"[\"“”«»„]", "", text).split()[:60], " ")
     for start in range(len(units)):
         if start and joint and _is_one_name(units, start):
             continue

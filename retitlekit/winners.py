@@ -108,10 +108,13 @@ def save_winner(
     return path
 
 
-def variant_name(values: Iterable[Any]) -> str:
-    """A variant in words: the values that make it, with "default" for <NA>."""
-    shown = ("default" if pd.isna(v) else f"{v:g}" if isinstance(v, float) else str(v) for v in values)
-    return " · ".join(shown)
+def variant_name(variant: Mapping[Any, Any]) -> str:
+    """A variant in words, from column to value: ``contract-body · openai/gpt-4o-mini · T 0.7``."""
+    return " · ".join("T " * (column == "temperature") + _word(value) for column, value in variant.items())
+
+
+def _word(value: Any) -> str:
+    return "default" if pd.isna(value) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _chosen(board: pd.DataFrame, force: bool) -> pd.Series[Any]:
@@ -188,7 +191,7 @@ def _passport(
     }
     others = board[(board.index != row.name) & board["verdict"].ne("worse")]
     by = list(board.attrs["by"])
-    rivals = "; ".join(variant_name(other) for other in others[by].itertuples(index=False))
+    rivals = "; ".join(variant_name(other) for other in others[by].to_dict("records"))
     if row["verdict"] != "winner":
         passport["forced"] = f"{row['verdict']}: {rivals}" if rivals else str(row["verdict"])
     elif "forced" in parent.about:

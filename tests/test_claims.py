@@ -181,7 +181,9 @@ def test_first_words_of_other_languages_claim_nothing() -> None:
     assert ("Madrid",) == claims.unsupported
 
 
-@pytest.mark.parametrize(("word", "expected"), [("criticised", True), ("lawmakers", True), ("tehran", False)])
+@pytest.mark.parametrize(
+    ("word", "expected"), [("criticised", True), ("lawmakers", True), ("tehran", False), ("french", False)]
+)
 def test_ordinary_words(word: str, expected: bool) -> None:
     """Regular forms and British spellings of listed words are ordinary."""
     assert expected is is_ordinary(word)

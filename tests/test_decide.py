@@ -138,7 +138,7 @@ def test_missing_temperature_is_a_variant() -> None:
     board = rk.leaderboard(make(scores, names=("prompt", "temperature"), model="m"), metric="x")
 
     assert [0.0, 0.7, None] == [None if heat is pd.NA else heat for heat in board["temperature"]]
-    assert board.attrs["sentence"].startswith("0 wins: it leads 0.7 by 0.40")
+    assert board.attrs["sentence"].startswith("T 0 wins: it leads T 0.7 by 0.40")
 
 
 def test_failures_are_counted_and_not_scored() -> None:
@@ -161,6 +161,15 @@ def test_variant_with_few_articles_does_not_lead() -> None:
 
     assert {"a": "tied with the best", "b": "worse", "new": "too little data"} == verdicts(board)
     assert ["a", "b", "new"] == board["prompt"].tolist()
+
+
+def test_order_that_shared_articles_turn() -> None:
+    """A mean from easier articles does not make a variant worse that is better wherever both were tried."""
+    frame = make({"a": [[0.5]] * 8, "b": [[0.6]] * 8 + [[0.0]] * 8})
+    board = rk.leaderboard(frame, by="prompt", metric="x")
+
+    assert {"a": "tied with the best", "b": "tied with the best"} == verdicts(board)
+    assert "No clear winner: a and b do not keep their order over the 8 articles they share." == board.attrs["sentence"]
 
 
 def test_nothing_to_decide() -> None:
@@ -291,6 +300,14 @@ def test_variants_that_no_vote_joins() -> None:
     assert board["estimate"].isna().tolist() == [False, False, True, True]
 
 
+def test_votes_join_in_a_chain() -> None:
+    """Variants that were never compared directly are ranked through a third."""
+    frame = make({name: [[0.5]] * 9 for name in "abcd"})
+    chain = [(n, one, other, "left") for n in range(9) for one, other in ("ab", "bc", "cd")]
+
+    assert ["a", "b", "c", "d"] == rk.leaderboard(frame, by="prompt", votes=vote(frame, chain))["prompt"].tolist()
+
+
 def test_no_votes_yet() -> None:
     """Before the first vote there is a board without estimates."""
     frame = make({"a": [[0.5]], "b": [[0.5]]})
@@ -401,7 +418,7 @@ def test_tie_is_refused_unless_forced(tmp_path: Path) -> None:
     path = rk.save_winner(board, frame, [PROMPT, OTHER], tmp_path, force=True)
 
     assert (
-        "tied with the best: terse · maxi · 0.7; long · mini · default"
+        "tied with the best: terse · maxi · T 0.7; long · mini · T default"
         == rk.load_prompts(path)["terse-winner"].about["forced"]
     )
 

@@ -22,7 +22,19 @@ from .conftest import ROOT
 
 LAYERS = [
     {"errors", "frame", "html"},
-    {"articles", "prompts", "titles", "wrappings", "leaks", "claims", "words", "sentences", "messages", "store"},
+    {
+        "articles",
+        "prompts",
+        "titles",
+        "wrappings",
+        "leaks",
+        "claims",
+        "words",
+        "sentences",
+        "trims",
+        "messages",
+        "store",
+    },
     {"models", "baselines"},
     {"plans", "sweeps"},
     {"scorers", "widths", "evidence", "decide", "winners"},
