@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from retitlekit.errors import CallError, ModelError
 from retitlekit.messages import Constraints, read_article, read_constraints
 from retitlekit.sentences import is_unspaced, split_sentences
-from retitlekit.trims import Strength, Trim, first_words, trims
+from retitlekit.trims import Strength, Trim, first_words, polish, trims
 from retitlekit.words import is_ordinary
 
 __all__ = ["BASELINES", "Constraints", "lexrank", "read_article", "read_constraints", "write_title"]
@@ -157,16 +157,17 @@ class _Text:
         return sum([weights[term] for term in terms if term in weights])
 
 
-_WORD = re.compile(r"\w\w+")
 _NO_TERMS = frozenset(
-    """the of and to in on at by for from with as an is are was were be been has have had will would that this it its he
-    she his her they their who which but not after said says also into over about than more one two""".split()
+    """the a of and to in on at by for from with as an is are was were be been has have had will would that this it its
+    he she his her they their who which but not after said says also into over about than more one two""".split()
 )
 
 
 def _words(text: str) -> list[str]:
-    """Words, or pairs of characters where no spaces part the words."""
-    return list(map("".join, pairwise(text))) if is_unspaced(text) else _WORD.findall(text.casefold())
+    """Words without their possessive, or pairs of characters where no spaces part the words."""
+    if is_unspaced(text):
+        return list(map("".join, pairwise(text)))
+    return [word.strip("\"'“”‘’.,;:!?()") for word in text.casefold().replace("’s", "").replace("'s", "").split()]
 
 
 def _terms(text: str) -> set[str]:
@@ -300,10 +301,11 @@ def _prefix(text: str, max_characters: int | None, max_words: int | None) -> str
 
 
 def _last_resort(sentences: Sequence[str], max_characters: int | None, max_words: int | None) -> str:
-    """The first run of whole words that fits, where no sentence has a trim."""
+    """The first run of whole words that fits, where no sentence has a trim; unasked for a limit, the shortest whole."""
     room = max(_BUDGETS) if max_characters is None else max_characters
     runs = (first_words(sentence, room, max_words=max_words) for sentence in sentences)
-    return next((run for run in runs if run), "")
+    whole = min(sentences, key=len, default="") if max_characters is None and max_words is None else ""
+    return next((run for run in runs if run), polish(whole))
 
 
 # --------------------------------------------------------------------------------------------------------------- form

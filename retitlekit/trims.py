@@ -162,7 +162,7 @@ def polish(text: str) -> str:
     >>> polish("council votes."), polish("mayor leaves the U.S."), polish("iPhone sold “today.”")
     ('Council votes', 'Mayor leaves the U.S.', 'iPhone sold “today”')
     """
-    text = text.strip(" ,;:–—-")
+    text = re.sub(r",(?:\s*,)+", ",", text).strip(" ,;:–—-")
     ended = text.rstrip("\"”’'")
     if ended.endswith((".", "…", "。")) and not _ABBREVIATION.search(ended):
         text = ended.rstrip(" .…。") + text[len(ended) :]
@@ -280,7 +280,8 @@ _NO_SOURCE = frozenset(
     would must should can could may is are was were be been to""".split()
 )
 _PRONOUN_SUBJECTS = frozenset("he she it they we i you".split())
-_ACCORDING = re.compile(r"(,?\s)(according\sto\s[^,;]+)")
+_ACCORDING = re.compile(r"(,?\s)((?:according\sto|as\s(?:reported|announced|stated|claimed|said)\sby)\s[^,;]+)")
+_AFTER_QUOTE = re.compile(r"(?<=,[\"”])\s.*")
 _SEGMENT = re.compile(r",([\"”’']?)(\s[^,;]+)")
 
 
@@ -292,6 +293,13 @@ def _split_source(text: str) -> tuple[str, str]:
         return text[: found.start()], found[1] + " ".join(words[:end])
     if _SAY.isdisjoint(text.replace(",", " ").split()):
         return text, ""
+    if (found := _AFTER_QUOTE.search(text)) is not None:  # …," Jane Roe, the mayor, told reporters
+        words = found[0].split()
+        said = next((place for place, word in enumerate(words[:12]) if word.rstrip(",") in _SAY), None)
+        if said is not None:
+            end = next((place for place in range(said, len(words)) if words[place][-1] == ","), len(words) - 1)
+            main = text[: found.start() - 2] + text[found.start() - 1]
+            return main, ", " + " ".join(words[: end + 1]).rstrip(",")
     for found in _SEGMENT.finditer(text):
         if _names_source(found[2].split()) and any(map(_is_verb, text[: found.start()].split())):
             return text[: found.start()] + found[1], "," + found[2].rstrip()
@@ -301,6 +309,8 @@ def _split_source(text: str) -> tuple[str, str]:
 def _names_source(words: list[str]) -> bool:
     """Whether these words between commas say who makes the claim, and make no claim of their own."""
     said = next((place for place, word in enumerate(words[:7]) if word in _SAY), None)
+    if said is not None and words[0] == "as":
+        return said == len(words) - 1
     if said is None or words[0].casefold() in _NO_SOURCE:
         return False
     after = [word.casefold() for word in words[said + 1 :]]
@@ -516,8 +526,8 @@ def _cuts(words: list[str], longest: int) -> Iterator[tuple[int, int, float]]:
         if dangles or quoted[place - 1] or place in torn or word.endswith(("'s", "’s")):
             continue
         cost = 0.0 if place == len(words) else _cut_cost(words, place, bare, titled=titled)
-        if cost is not None:
-            yield place, length, cost if verb else min(1.0, cost + 0.6)
+        if cost is not None and (verb or cost < 0.4):
+            yield place, length, cost if verb else cost + 0.6
 
 
 def _torn_from_hedges(words: list[str]) -> frozenset[int]:
@@ -562,28 +572,36 @@ def _quote_after(word: str, quote: str) -> str:
 def _cut_cost(words: list[str], place: int, bare: str, *, titled: bool) -> float | None:
     """What it costs to end before `words[place]`; None inside a name, a number or a phrase."""
     word, following = words[place - 1], words[place]
-    ahead = words[place + 1] if place + 1 < len(words) else ""
-    capital, number = word[:1].isupper() and not titled, word[-1:].isdigit()
+    capital = word[0].isupper() and not titled
     if word[-1] in ",;:–—" or following[0] in "–—":
-        return 0.4 if capital and following[:1].isupper() else 0.0
+        return 0.4 if capital and following[0].isupper() else 0.0
     cost = _BOUNDARIES.get(following.casefold() if titled else following)
     if cost is None:
-        named = capital and (
-            following[:1].isupper() or following[:1].isdigit() or f"{following} ".startswith(_OF_NAMES)
-        )
-        if number or word[0] in "$£€" or named or following in _MEASURES or _is_verb(word) or _is_verb(following) or word.endswith("ing"):
-            return None
-        return None if _KEPT.fullmatch(bare) or (place > 1 and words[place - 2] in _BEFORE_VERBS) else _TORN
-    if number and ahead[:1].isdigit():
+        return None if _is_tied(words, place, bare, titled=titled) else _TORN
+    ahead = words[place + 1] if place + 1 < len(words) else ""
+    before = words[max(0, place - 4) : place]
+    if word[-1].isdigit() and ahead[:1].isdigit():
         return None
-    if following == "and" and not {"between", "both"}.isdisjoint(words[max(0, place - 4) : place]):
+    if following == "and" and not {"between", "both"}.isdisjoint(before):
         return None
-    if following not in _CLAUSES and not _EXTREMES.isdisjoint(words[max(0, place - 4) : place]):
+    if following not in _CLAUSES and not _EXTREMES.isdisjoint(before):
         return None
     if capital and ahead[:1].isupper() and following in ("of", "and", "for", "on"):
         return None if following == "of" else _TORN
     told = "that" in words[place : place + 6] and not _SAY.isdisjoint(words[max(0, place - 5) : place])
     return max(cost, _TORN) if told or bare in _HELD else cost
+
+
+def _is_tied(words: list[str], place: int, bare: str, *, titled: bool) -> bool:
+    """Whether `words[place]` belongs to the word before it: noun to number, name to role or name, object to verb."""
+    word, following = words[place - 1], words[place]
+    if word[-1].isdigit() or word[0] in "$£€" or following in _MEASURES or (following[0].isupper() and not titled):
+        return True
+    if word[0].isupper() and (following[0].isdigit() or f"{following} ".startswith(_OF_NAMES)):
+        return True
+    if _is_verb(word) or _is_verb(following) or word.endswith("ing") or _KEPT.fullmatch(bare):
+        return True
+    return place > 1 and words[place - 2] in _BEFORE_VERBS
 
 
 def _best_cut(cuts: list[tuple[int, int, float]], budget: int, max_words: int | None) -> tuple[int, int, float] | None:

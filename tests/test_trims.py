@@ -104,7 +104,7 @@ def test_what_never_goes(sentence: str, budget: int, expected: str | None) -> No
         ("The union praised the Bank of England in a letter.", 18, None),
         ("The council voted against the bridge in Leeds.", 26, None),
         ("The rover is the first vehicle on the far side.", 25, None),
-        ("Talks between Israel and Lebanon ended in Rome.", 22, "Talks"),
+        ("Talks between Israel and Lebanon ended in Rome.", 22, None),
     ],
 )
 def test_where_it_never_cuts(sentence: str, budget: int, expected: str | None) -> None:
