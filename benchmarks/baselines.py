@@ -12,7 +12,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -83,10 +83,10 @@ SYSTEMS: dict[str, Titler] = {
     "baseline/lexrank, title as query": titler("baseline/lexrank"),
     "baseline/lexrank, no query": titler("baseline/lexrank", title=False),
 }
-stem = lru_cache(maxsize=None)(PorterStemmer().stem)
+stem = cache(PorterStemmer().stem)
 
 
-@lru_cache(maxsize=None)
+@cache
 def figures(title: str, reference: str, *, stemmed: bool) -> tuple[float, ...]:
     """ROUGE-1, -2, -L recall within 75 bytes and ROUGE-1 F1 at full length, in per cent; and the characters."""
     cut = rouge(title, reference, max_bytes=BYTES, stem=stem if stemmed else None)
@@ -108,6 +108,7 @@ def interval(values: np.ndarray[Any, Any]) -> str:
 
 
 def quality_table(articles: Sequence[Article], *, stemmed: bool) -> list[str]:
+    """The figures of every system, with intervals."""
     lines = [
         "| titler | R-1 | R-2 | R-L | R-1 F1 | characters | R-1 above PREFIX | R-2 above PREFIX |",
         "|---|---|---|---|---|---|---|---|",
@@ -125,6 +126,7 @@ def quality_table(articles: Sequence[Article], *, stemmed: bool) -> list[str]:
 
 
 def halves_table(articles: Sequence[Article]) -> list[str]:
+    """The articles that the rules were tuned on, and the others."""
     lines = ["| titler | half | R-1 | R-2 | R-L | R-1 F1 | R-2 above PREFIX |", "|---|---|---|---|---|---|---|"]
     for half, part in (("tuned", articles[::2]), ("not tuned", articles[1::2])):
         prefix = measured(SYSTEMS["baseline/prefix"], part, stemmed=True)
@@ -136,6 +138,7 @@ def halves_table(articles: Sequence[Article]) -> list[str]:
 
 
 def temperature_table(articles: Sequence[Article]) -> list[str]:
+    """Quality and diversity by temperature."""
     lines = [
         "| titler | figure | " + " | ".join(f"T={temperature:g}" for temperature in TEMPERATURES) + " |",
         "|---|---|" + "---|" * len(TEMPERATURES),
@@ -172,6 +175,7 @@ def chosen_sentence(title: str, sentences: Sequence[str]) -> str:
 
 
 def faithfulness_table(articles: Sequence[Article]) -> list[str]:
+    """How often a title lost what turns or qualifies the sentence it was made from."""
     lines = [
         "| titler | titles | negation lost | modal or hedge not in the title | closing source lost |",
         "|---|---|---|---|---|",
@@ -210,6 +214,7 @@ def faithfulness_table(articles: Sequence[Article]) -> list[str]:
 
 
 def speed_table(articles: Sequence[Article]) -> list[str]:
+    """Titles a second, for articles never seen and for articles in memory."""
     lines = ["| titler | new | repeated | new, T=0.7 |", "|---|---|---|---|"]
     asked = [ask(article) for article in articles]
     for model in baselines.BASELINES:
@@ -224,6 +229,7 @@ def speed_table(articles: Sequence[Article]) -> list[str]:
 def one_pass(
     model: str, asked: Sequence[list[dict[str, str]]], temperature: float | None, *, new: bool, seed: int
 ) -> float:
+    """CPU seconds for one title of each article."""
     if new:
         baselines._ranked.cache_clear()
         messages._read_turns.cache_clear()
@@ -234,6 +240,7 @@ def one_pass(
 
 
 def loop_seconds() -> float:
+    """How fast this machine is."""
     start = time.process_time()
     total = 0
     for number in range(10**7):
@@ -242,6 +249,7 @@ def loop_seconds() -> float:
 
 
 def main(path: Path) -> None:
+    """Print all tables."""
     articles = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     articles = [article for article in articles if article["title"].strip() and article["body"].strip()]
     sections = {

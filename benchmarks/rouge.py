@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 _TOKEN = re.compile(r"[a-z0-9]+")
@@ -53,7 +54,7 @@ def rouge(
         found, wanted = ([stem(word) if len(word) > 3 else word for word in words] for words in (found, wanted))
     return {
         "1": _overlap(Counter(found), Counter(wanted)),
-        "2": _overlap(Counter(zip(found, found[1:], strict=False)), Counter(zip(wanted, wanted[1:], strict=False))),
+        "2": _overlap(Counter(pairwise(found)), Counter(pairwise(wanted))),
         "L": _shares(_longest_common_subsequence(found, wanted), len(found), len(wanted)),
     }
 

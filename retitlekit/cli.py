@@ -23,10 +23,12 @@ _EXIT_CODES = f"""exit codes:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns its exit code."""
-    warnings.showwarning = lambda message, *_, **__: print(f"retitlekit: {message}", file=sys.stderr)
     args = _parser().parse_args(argv)
     try:
-        code: int = args.verb(args)
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", rk.RetitlekitWarning)
+            warnings.showwarning = lambda message, *_, **__: print(f"retitlekit: {message}", file=sys.stderr)
+            code: int = args.verb(args)
     except rk.RetitlekitError as problem:
         print(f"retitlekit: {problem}", file=sys.stderr)
         return WRONG
@@ -101,6 +103,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _sweep(args: argparse.Namespace) -> int:
+    if args.out and not Path(args.out).absolute().parent.is_dir():
+        raise rk.FrameError(f"cannot write {args.out}: the folder {Path(args.out).parent} does not exist")
     articles = rk.load_articles(args.articles)[: args.limit]
     prompts = rk.load_prompts(args.prompts)
     trials = rk.plan(
@@ -116,7 +120,7 @@ def _sweep(args: argparse.Namespace) -> int:
     say(f"{len(prompts)} prompts, {len(articles)} articles: {estimate}")
     if args.dry_run:
         if args.json:
-            print(json.dumps({"estimate": estimate.by_model.to_dict("records")}, default=_plain))
+            print(json.dumps({"estimate": _records(estimate.by_model)}))
         return OK
     frame = rk.score(
         rk.run(
@@ -129,7 +133,7 @@ def _sweep(args: argparse.Namespace) -> int:
     )
     board = rk.leaderboard(frame, by=_axes(frame))
     if args.json:
-        print(json.dumps(_summary(frame, board), default=_plain))
+        print(json.dumps(_summary(frame, board), ensure_ascii=False))
     else:
         _show(frame, board)
     if args.out:
@@ -165,14 +169,17 @@ def _params(pairs: Sequence[str]) -> dict[str, Any]:
 
 def _axes(frame: Any) -> tuple[str, ...]:
     """The axes worth ranking: baselines obey a prompt only in length, casing and form, so prompts are not ranked."""
-    embedded = frame["model"].astype(str).str.startswith("baseline/").all()
-    axes = ("model", "temperature") if embedded else ("prompt", "model", "temperature")
+    axes = ("model", "temperature") if _embedded(frame) else ("prompt", "model", "temperature")
     varying = tuple(axis for axis in axes if frame[axis].nunique(dropna=False) > 1)
     return varying or axes[:1]
 
 
+def _embedded(frame: Any) -> bool:
+    return bool(frame["model"].astype(str).str.startswith("baseline/").all())
+
+
 def _show(frame: Any, board: Any) -> None:
-    if _axes(frame)[0] == "model":
+    if _embedded(frame):
         print("\nThe embedded baselines are no language models: of a prompt they obey only length, casing and question")
         print("form, so prompts are not ranked against each other here.")
     print(f"\nLeaderboard by {board.attrs.get('metric', 'passed')}\n")
@@ -185,18 +192,20 @@ def _show(frame: Any, board: Any) -> None:
 
 
 def _summary(frame: Any, board: Any) -> dict[str, Any]:
+    counts = frame["status"].value_counts()
+    known = frame["cost_usd"].notna() | (frame["status"] != "ok")
     return {
         "trials": len(frame),
-        "status": frame["status"].value_counts().loc[lambda counts: counts > 0].to_dict(),
-        "cost_usd": frame["cost_usd"].sum() if frame["cost_usd"].notna().all() else None,
+        "status": {str(status): int(count) for status, count in counts.items() if count},
+        "cost_usd": float(frame["cost_usd"].sum()) if known.all() else None,
         "sentence": board.attrs["sentence"],
-        "leaderboard": board.to_dict("records"),
+        "leaderboard": _records(board),
     }
 
 
-def _plain(value: Any) -> Any:
-    """Numpy and pandas values as JSON knows them; a missing one is null."""
-    return value.item() if hasattr(value, "item") else None
+def _records(table: Any) -> Any:
+    """Rows as JSON knows them; what is missing is null."""
+    return json.loads(table.to_json(orient="records"))
 
 
 def _quiet(*_: object) -> None: ...

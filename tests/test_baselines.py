@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 import re
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from nltk.stem.porter import PorterStemmer
 from rouge_score import rouge_scorer
 
 import retitlekit as rk
 from benchmarks.rouge import rouge
 from retitlekit.baselines import BASELINES, lexrank, read_constraints, write_title
+from retitlekit.sentences import split_sentences
 from retitlekit.trims import kept_words
 
 from .conftest import ROOT
@@ -23,8 +28,8 @@ from .conftest import ROOT
 TITLE = "Old bridge to close"
 BODY = """LEEDS (Reuters) - The city council voted on Monday to close the old bridge over the river, the mayor said.
 
-The bridge is 90 years old. It carries 12,000 cars a day, according to the city. A new bridge would cost $5 million, which
-the council did not approve. The council will vote again in May.
+The bridge is 90 years old. It carries 12,000 cars a day, according to the city. A new bridge would cost $5 million,
+which the council did not approve. The council will vote again in May.
 
 Nobody was hurt when a part of the old bridge fell into the river last year. Police had closed the road before."""
 SEED = """Kim Jong Un arrived in Russia on Tuesday amid US warnings not to sell arms to Moscow. No meeting with
@@ -49,7 +54,11 @@ def draws(model: str, temperature: float, count: int = 200) -> list[str]:
         ("baseline/prefix", ask(), "LEEDS (Reuters) - The city council voted on Monday to close the old bridge"),
         ("baseline/lead-compress", ask(), "City council voted to close old bridge over river, the mayor said"),
         ("baseline/lexrank", ask(), "City council voted to close old bridge over river, the mayor said"),
-        ("baseline/lead-compress", ask(SEED), "Kim Jong Un arrived in Russia amid US warnings not to sell arms to Moscow"),
+        (
+            "baseline/lead-compress",
+            ask(SEED),
+            "Kim Jong Un arrived in Russia amid US warnings not to sell arms to Moscow",
+        ),
         ("baseline/prefix", ask(CHINESE), "北京市政府周一决定关闭这座有九十年历史的老桥，为期"),
         ("baseline/lead-compress", ask(CHINESE), "北京市政府周一决定关闭这座有九十年历史的老桥，为期两年"),
         ("baseline/prefix", ask(""), "Old bridge to close"),
@@ -86,7 +95,7 @@ def test_prompts_change_nothing_but_constraints(model: str) -> None:
     ("instruction", "expected"),
     [
         ("At most 40 characters.", "City council voted, the mayor said"),
-        ("At most four words.", "???"),
+        ("At most four words.", "Council will vote again"),
         ("AP style title case.", "City Council Voted to Close Old Bridge Over River, the Mayor Said"),
         ("As a question.", "City council voted to close old bridge over river, the mayor said?"),
         ("Sentence case.", "City council voted to close old bridge over river, the mayor said"),
@@ -101,7 +110,11 @@ def test_constraints_are_obeyed(instruction: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("title", "instruction", "expected"),
     [
-        ("Colin Powell Resigns as Secretary of the Senate", "Sentence case.", "Colin Powell resigns as secretary of senate"),
+        (
+            "Colin Powell Resigns as Secretary of the Senate",
+            "Sentence case.",
+            "Colin Powell resigns as secretary of senate",
+        ),
         ("IAEA chief says iPhone 5 sold in the U.S.", "Title case.", "IAEA Chief Says iPhone 5 Sold in U.S."),
         ("votes to go on in the country, up to a point", "Title case.", "Votes to Go on in Country, up to Point"),
     ],
@@ -119,7 +132,12 @@ def test_casing_of_titles(title: str, instruction: str, expected: str) -> None:
         ("baseline/prefix", {"temperature": -1}, rk.CallError, "temperature -1"),
         ("baseline/prefix", {"temperature": math.nan}, rk.CallError, "temperature nan"),
         ("baseline/lead-compress", {"temperature": math.inf}, rk.CallError, "temperature inf"),
-        ("baseline/lexrank", {"messages": ask(instruction="At most 2 characters.")}, rk.CallError, "at most 2 characters"),
+        (
+            "baseline/lexrank",
+            {"messages": ask(instruction="At most 2 characters.")},
+            rk.CallError,
+            "at most 2 characters",
+        ),
         ("baseline/lead-compress", {"messages": ask("…", title="")}, rk.CallError, "no words"),
     ],
 )
@@ -134,7 +152,8 @@ def test_errors(model: str, options: dict[str, object], error: type[rk.ModelErro
 @pytest.mark.parametrize("model", NAMES)
 def test_same_seed_same_title(model: str) -> None:
     """A title depends on article, temperature and seed alone, in another process too."""
-    code = f"from retitlekit.baselines import write_title; print(write_title({model!r}, {ask()!r}, temperature=0.7, seed=3))"
+    call = f"write_title({model!r}, {ask()!r}, temperature=0.7, seed=3)"
+    code = f"from retitlekit.baselines import write_title; print({call})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
 
     assert done.stdout.strip() == write_title(model, ask(), temperature=0.7, seed=3)
@@ -153,7 +172,7 @@ def test_no_temperature_is_the_best_title(model: str) -> None:
 def test_temperature_trades_quality_for_diversity(model: str) -> None:
     """The higher the temperature, the more different titles, and the fewer draws of the best one."""
     drawn = {temperature: draws(model, temperature) for temperature in (0.05, 0.3, 2.0)}
-    distinct = [len(set(titles)) for titles in drawn.values()]
+    distinct = [sum(len(set(titles[n : n + 5])) for n in range(0, 200, 5)) for titles in drawn.values()]
     best = [titles.count(write_title(model, ask())) for titles in drawn.values()]
 
     assert distinct == sorted(set(distinct))
@@ -185,7 +204,12 @@ def test_lexrank_finds_the_centre() -> None:
 
 def test_lexrank_follows_its_query() -> None:
     """With a query the sentence that answers it ranks first, though it is not central."""
-    sentences = ["The old bridge will close.", "The old bridge is long.", "The bridge is old.", "Police arrested a singer."]
+    sentences = [
+        "The old bridge will close.",
+        "The old bridge is long.",
+        "The bridge is old.",
+        "Police arrested a singer.",
+    ]
 
     assert 3 != max(range(4), key=lexrank(sentences).__getitem__)
     assert 3 == max(range(4), key=lexrank(sentences, query="Singer arrested").__getitem__)
@@ -195,18 +219,21 @@ def test_lexrank_follows_its_query() -> None:
 @pytest.mark.parametrize("model", ["baseline/lead-compress", "baseline/lexrank"])
 def test_negations_are_retained(model: str, temperature: float | None) -> None:
     """Each title holds every negation of the sentence that it was made from."""
-    from retitlekit.sentences import split_sentences
-
     for seed in range(40):
         title = write_title(model, ask(SEED + "\n\n" + BODY), temperature=temperature, seed=seed)
         words = re.findall(r"\w+", title.casefold())
-        sources = [text for text in split_sentences(SEED + "\n\n" + BODY) if set(words) <= set(re.findall(r"\w+", text.casefold()))]
+        sources = [
+            text
+            for text in split_sentences(SEED + "\n\n" + BODY)
+            if set(words) <= set(re.findall(r"\w+", text.casefold()))
+        ]
 
         assert any(kept_words(source) == kept_words(title) for source in sources)
 
 
 PIECES = """the mayor of London said police not no No. 5 "we will" Mr. Smith, denied if Monday, (aside) in New York
-according to officials , who was killed 20 people has been found reportedly failed to 北朝鮮は 、 。 . . . ? <title> '""".split()
+according to officials , who was killed 20 people has been found reportedly failed to 北朝鮮は 、 。 . . . ?
+<title> '""".split()
 TEXTS = st.one_of(st.text(max_size=300), st.lists(st.sampled_from([*PIECES, "\n\n"]), max_size=80).map(" ".join))
 
 
@@ -226,24 +253,30 @@ def test_any_article(
     limits = [f"At most {characters} characters."] * bool(characters) + [f"At most {words} words."] * bool(words)
     messages = ask(body, title=title, instruction=" ".join(["Rewrite.", *limits, form]))
     found = read_constraints(messages)
+    written = problem = None
     try:
         written = write_title(model, messages, temperature=temperature, seed=1)
-    except rk.CallError as problem:
-        assert problem.error_type in ("NoArticle", "NoTitleFits")
-        return
+    except rk.CallError as caught:
+        problem = caught.error_type
 
-    assert [written] == written.splitlines()
-    assert len(written) <= (found.max_characters or 91)
-    assert len(written.split()) <= (found.max_words or 91)
-    assert written == write_title(model, messages, temperature=temperature, seed=1)
-
-
-ROUGE_TEXTS = st.one_of(st.text(max_size=80), st.lists(st.sampled_from("the cat The cats sat on 5 mats. a-b".split())).map(" ".join))
+    assert (problem in ("NoArticle", "NoTitleFits")) == (written is None)
+    if written is not None:
+        assert [written] == written.splitlines()
+        assert len(written) <= (found.max_characters or 91)
+        assert len(written.split()) <= (found.max_words or 91)
+        assert written == write_title(model, messages, temperature=temperature, seed=1)
 
 
-def oracle(title: str, reference: str) -> dict[str, tuple[float, float, float]]:
-    scores = rouge_scorer.RougeScorer(["rouge1", "rouge2", "rougeL"], use_stemmer=False).score(reference, title)
-    return {name.removeprefix("rouge"): (score.recall, score.precision, score.fmeasure) for name, score in scores.items()}
+ROUGE_TEXTS = st.one_of(
+    st.text(max_size=80), st.lists(st.sampled_from("the cat The cats sat on 5 mats. a-b".split())).map(" ".join)
+)
+
+
+def oracle(title: str, reference: str, *, stemmed: bool = False) -> dict[str, tuple[float, float, float]]:
+    scores = rouge_scorer.RougeScorer(["rouge1", "rouge2", "rougeL"], use_stemmer=stemmed).score(reference, title)
+    return {
+        name.removeprefix("rouge"): (score.recall, score.precision, score.fmeasure) for name, score in scores.items()
+    }
 
 
 @pytest.mark.parametrize(
@@ -261,7 +294,10 @@ def oracle(title: str, reference: str) -> dict[str, tuple[float, float, float]]:
 )
 def test_rouge_by_the_table(title: str, reference: str) -> None:
     """Our ROUGE gives what Google's gives."""
-    assert oracle(title, reference) == pytest.approx(rouge(title, reference))
+    for stem in (None, PorterStemmer().stem):
+        expected, actual = oracle(title, reference, stemmed=stem is not None), rouge(title, reference, stem=stem)
+
+        assert [expected[name] for name in "12L"] == [pytest.approx(actual[name]) for name in "12L"]
 
 
 @given(ROUGE_TEXTS, ROUGE_TEXTS)
@@ -269,7 +305,7 @@ def test_rouge_of_any_texts(title: str, reference: str) -> None:
     """Our ROUGE gives what Google's gives, for any two texts."""
     expected, actual = oracle(title, reference), rouge(title, reference)
 
-    assert all(expected[name] == pytest.approx(actual[name]) for name in "12L")
+    assert [expected[name] for name in "12L"] == [pytest.approx(actual[name]) for name in "12L"]
 
 
 def test_rouge_within_bytes() -> None:
@@ -280,8 +316,6 @@ def test_rouge_within_bytes() -> None:
 
 def test_speed_of_repeats() -> None:
     """A sweep that asks for the same article again and again is served from memory: many thousand titles a second."""
-    import time
-
     write_title("baseline/lead-compress", ask(), temperature=0.5)
     start = time.process_time()
     for seed in range(1000):
@@ -290,14 +324,14 @@ def test_speed_of_repeats() -> None:
     assert time.process_time() - start < 1.0
 
 
-def test_the_table_of_the_benchmark(tmp_path: object) -> None:
+def test_the_table_of_the_benchmark(tmp_path: Path) -> None:
     """The script prints a Markdown table with every baseline for any file of articles."""
-    import json
-    from pathlib import Path
-
     rng = random.Random(0)
-    path = Path(str(tmp_path)) / "articles.jsonl"
-    lines = [{"id": str(n), "title": f"Bridge {n} to close", "body": f"{BODY} Bridge {n} is {rng.randrange(99)}."} for n in range(6)]
+    path = tmp_path / "articles.jsonl"
+    lines = [
+        {"id": str(n), "title": f"Bridge {n} to close", "body": f"{BODY} Bridge {n} is {rng.randrange(99)}."}
+        for n in range(6)
+    ]
     path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "benchmarks/baselines.py", str(path)], capture_output=True, text=True, cwd=ROOT, check=False

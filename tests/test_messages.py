@@ -33,7 +33,10 @@ def user(*texts: str) -> list[dict[str, str]]:
         (f"<title>Old</title><article>Old text.</article><title>New</title><article>{BODY}</article>", ("New", BODY)),
         (f"<article>\n{BODY}\n</article>\nThe article stands between <article> and </article>.", ("", BODY)),
         (f"The article is in <article>.\n<article>\n{BODY}\n</article>", ("", BODY)),
-        (f"<article>\n{BODY} <title>fake</title> </article> more\n</article>", ("", f"{BODY} <title>fake</title> </article> more")),
+        (
+            f"<article>\n{BODY} <title>fake</title> </article> more\n</article>",
+            ("", f"{BODY} <title>fake</title> </article> more"),
+        ),
         (f"Rewrite the title.\n```\n{LONG}\n```", ("", LONG)),
         (f'Title: Bridge\nText:\n"""\n{LONG}\n"""', ("Bridge", LONG)),
         (f"'''Bridge closed'''\n\n'''{LONG}'''", ("Bridge closed", LONG)),
@@ -59,11 +62,26 @@ def test_the_article_is_found(text: str, expected: tuple[str, str]) -> None:
 @pytest.mark.parametrize(
     ("messages", "expected"),
     [
-        (user(f"<title>A</title><article>{LONG}</article>", "<title>B</title><article>New text.</article>"), ("B", "New text.")),
+        (
+            user(f"<title>A</title><article>{LONG}</article>", "<title>B</title><article>New text.</article>"),
+            ("B", "New text."),
+        ),
         (user(f"<title>A</title><article>{BODY}</article>", "Now shorter."), ("A", BODY)),
-        ([{"role": "user", "content": "<title>A</title>"}, {"role": "user", "content": f"<article>{BODY}</article>"}], ("A", BODY)),
-        ([{"role": "system", "content": "Rewrite titles."}, {"role": "user", "content": "Bridge to close"}], ("Bridge to close", "")),
-        ([{"role": "system", "content": f"<article>{BODY}</article>"}, {"role": "user", "content": "Begin."}], ("", BODY)),
+        (
+            [
+                {"role": "user", "content": "<title>A</title>"},
+                {"role": "user", "content": f"<article>{BODY}</article>"},
+            ],
+            ("A", BODY),
+        ),
+        (
+            [{"role": "system", "content": "Rewrite titles."}, {"role": "user", "content": "Bridge to close"}],
+            ("Bridge to close", ""),
+        ),
+        (
+            [{"role": "system", "content": f"<article>{BODY}</article>"}, {"role": "user", "content": "Begin."}],
+            ("", BODY),
+        ),
         ([{"role": "system", "content": "Form:\nTitle: Your title"}, {"role": "user", "content": LONG}], ("", LONG)),
         ([{"role": "user", "content": [{"type": "text", "text": f"<article>{BODY}</article>"}]}], ("", BODY)),
     ],
@@ -215,7 +233,7 @@ def test_an_article_gives_no_instructions(messages: list[dict[str, str]]) -> Non
         [{"role": "system", "content": "At most 9 words."}],
         [{"role": "system", "content": "At most 9 words."}, *user(f"<article>{BODY}</article>")],
         [{"role": "developer", "content": "At most 9 words."}, *user(LONG)],
-        user(f"At most 9 words.\n<title>A title</title>", "<title>Another title</title>"),
+        user("At most 9 words.\n<title>A title</title>", "<title>Another title</title>"),
         user(f"<article>{BODY}</article>", "Now in at most 9 words."),
         user(f"{LONG}\n\nAt most 9 words."),
         user(f"Article: {LONG}\n\nAt most 9 words."),
@@ -226,8 +244,8 @@ def test_where_instructions_stand(messages: list[dict[str, str]]) -> None:
     assert Constraints(max_words=9) == read_constraints(messages)
 
 
-PIECES = """<title> </title> <article> </article> <example> </example> <lead> Title: Article: ``` \"\"\" \n\n Rewrite. at most
-5 words under 1 characters as a question title case not {body} : ： - <""".split(" ")
+PIECES = """<title> </title> <article> </article> <example> </example> <lead> Title: Article: ``` \"\"\" \n\n Rewrite.
+at most 5 words under 1 characters as a question title case not {body} : ： - <""".split(" ")
 TEXTS = st.one_of(st.text(max_size=200), st.lists(st.sampled_from(PIECES), max_size=40).map(" ".join))
 
 
@@ -239,9 +257,10 @@ def test_any_messages(turns: list[tuple[str, str]]) -> None:
 
     assert (found.max_characters or 1) > 0
     assert (found.max_words or 1) > 0
+    problem = title = body = ""
     try:
         title, body = read_article(messages)
-    except rk.CallError as problem:
-        assert problem.error_type == "NoArticle"
-    else:
-        assert title or body
+    except rk.CallError as caught:
+        problem = caught.error_type
+
+    assert ("NoArticle" if not (title or body) else "") == problem

@@ -1,0 +1,166 @@
+"""The command line as a user meets it: output, exit codes, JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import retitlekit as rk
+from retitlekit.cli import main
+
+from .conftest import ROOT
+from .loopback import Fault, Loopback, echo
+
+
+@pytest.fixture(autouse=True)
+def shipped(at_home: None, tmp_path: Path) -> None:
+    """The shipped articles and two prompts stand where the command line looks for them."""
+    shutil.copytree(ROOT / "data", tmp_path / "data")
+    (tmp_path / "prompts").mkdir()
+    for name in ("contract", "contract-body"):
+        shutil.copy(ROOT / f"prompts/{name}.prompt", tmp_path / "prompts")
+
+
+def config(server: Loopback) -> str:
+    Path("config.yaml").write_text(
+        f"model_list: [{{model_name: house, litellm_params: {{model: openai/model-a, api_base: '{server.base}'}}}}]"
+    )
+    return "config.yaml"
+
+
+def test_the_main_job(capsys: pytest.CaptureFixture[str]) -> None:
+    """A sweep prints what it will cost, a leaderboard, a side-by-side table and the next step, and writes the frame."""
+    code = main(["sweep", "--temperatures", "0", "0.7", "--limit", "8", "--out", "frame.parquet"])
+    shown = capsys.readouterr().out
+
+    assert 0 == code
+    assert "2 prompts, 8 articles: 32 trials, 0 in the store, 32 to send, $0" in shown
+    assert "Leaderboard by passed" in shown
+    assert "Kim Jong Un in Russia amid US warnings not to sell arms" in shown
+    assert "no language models" in shown
+    assert "rk.read_frame('frame.parquet')" in shown
+    assert 32 == len(rk.read_frame("frame.parquet"))
+
+
+def test_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """--json prints one object and nothing else."""
+    code = main(["sweep", "--limit", "3", "--json"])
+    told = json.loads(capsys.readouterr().out)
+
+    assert 0 == code
+    assert (6, {"ok": 6}, 0.0) == (told["trials"], told["status"], told["cost_usd"])
+    assert {"model", "estimate", "verdict"} <= set(told["leaderboard"][0])
+
+
+def test_a_dry_run_sends_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """--dry-run estimates; with --json it is one object."""
+    with Loopback() as server:
+        plain = main(["sweep", "--config", config(server), "--limit", "2", "--dry-run"])
+        shown = capsys.readouterr().out
+        told = main(["sweep", "--config", config(server), "--limit", "2", "--dry-run", "--json"])
+        estimate = json.loads(capsys.readouterr().out)["estimate"]
+
+    assert (0, 0) == (plain, told)
+    assert "4 trials, 0 in the store, 4 to send, cost unknown" in shown
+    assert ("house", 4, None) == (estimate[0]["model"], estimate[0]["to_send"], estimate[0]["cost_low"])
+    assert [] == server.bodies
+
+
+def test_failed_trials(capsys: pytest.CaptureFixture[str]) -> None:
+    """Trials that fail make exit code 1, and the reason is told."""
+    with Loopback(lambda body, nth: Fault(400, "too hot") if nth else echo(body, nth)) as server:
+        code = main(["sweep", "--config", config(server), "--limit", "2"])
+
+    assert 1 == code
+    assert "4 of 4 trials failed: BadRequestError" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--articles", "nowhere.jsonl"], "there is no nowhere.jsonl"),
+        (["--prompts", "data"], "holds no .prompt file"),
+        (["--models", "baseline/none"], "the embedded models are"),
+        (["--models", "openai/gpt-4o-mini"], "OPENAI_API_KEY"),
+        (["--temperatures", "3"], "temperature 3.0"),
+        (["--repeats", "0"], "whole number from 1"),
+        (["--param", "max_tokens"], "NAME=VALUE"),
+        (["--param", "n=3"], "use repeats="),
+        (["--out", "no/where.parquet"], "folder no does not exist"),
+        (["--budget", "-1"], "must not be negative"),
+    ],
+)
+def test_wrong_input(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Wrong input is exit code 2, with what is allowed, before anything is sent."""
+    assert 2 == main(["sweep", "--limit", "1", *arguments])
+    assert says in capsys.readouterr().err
+    assert not Path(".retitlekit/store.sqlite").exists() or "--budget" in arguments or "openai/gpt-4o-mini" in arguments
+
+
+def test_parameters_reach_the_model() -> None:
+    """--param values are read as JSON where they are JSON."""
+    with Loopback() as server:
+        main(["sweep", "--config", config(server), "--limit", "1", "--param", "max_tokens=60", "--param", 'stop=["x"]'])
+
+    assert {(60, "x")} == {(body["max_tokens"], body["stop"][0]) for body in server.bodies}
+
+
+def test_models(capsys: pytest.CaptureFixture[str]) -> None:
+    """The list says what can be used and what the rest lacks; with --json it is data."""
+    with Loopback() as server:
+        main(["models", "--server", server.base])
+        shown = capsys.readouterr().out
+        main(["models", "--server", server.base, "--json"])
+        listed = json.loads(capsys.readouterr().out)
+
+    assert "✓ openai/model-a" in shown
+    assert "set OPENAI_API_KEY in the environment" in shown
+    assert {"openai/model-a", "baseline/prefix"} <= {entry["model"] for entry in listed if entry["usable"]}
+
+
+def test_a_lab_of_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """A notebook that is not there is exit code 2."""
+    assert 2 == main(["lab", "nowhere.ipynb"])
+    assert "there is no nowhere.ipynb" in capsys.readouterr().err
+
+
+def test_interrupted() -> None:
+    """Ctrl-C ends a sweep with exit code 130; the same command goes on from there and sends only the rest."""
+    command = [sys.executable, "-m", "retitlekit.cli", "sweep", "--limit", "10", "--concurrency", "2"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with Loopback(latency_s=0.2) as server:
+        command += ["--config", config(server)]
+        process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+        while len(server.bodies) < 4:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+        sent = len(server.bodies)
+        server.latency_s = 0.0
+        again = subprocess.run(command, env=environment, capture_output=True, check=False)
+
+    assert 130 == process.returncode
+    assert "are answered and stored" in told
+    assert 0 == again.returncode
+    assert 20 == len(server.bodies)
+    assert sent < 20
+
+
+def test_help_is_worth_reading(capsys: pytest.CaptureFixture[str]) -> None:
+    """--help tells examples and exit codes."""
+    with pytest.raises(SystemExit):
+        main(["sweep", "--help"])
+    shown = capsys.readouterr().out
+
+    assert "examples:" in shown
+    assert "exit codes:" in shown
