@@ -186,7 +186,8 @@ def _show(frame: Any, board: Any) -> None:
     columns = [*_axes(frame), "n_articles", "estimate", "low", "high", "verdict"]
     print(board[columns].head(10).to_string(index=False, float_format="{:.2f}".format, na_rep="default"))
     print(f"\n{board.attrs['sentence']}\n")
-    best = frame.groupby("prompt", observed=True)["passed"].mean().idxmax()
+    passed = frame.groupby("prompt", observed=True)["passed"].mean().fillna(0.0)
+    best = passed.idxmax()
     print(f"Side by side, under the prompt {best} (rk.compare(frame) shows all):\n")
     print(rk.compare(frame[frame["prompt"] == best], limit=3))
 

@@ -245,6 +245,9 @@ def _is_ask(text: str) -> bool:
     return bool(asks) or (len(text) < 300 and _parse_constraints(text) != Constraints())
 
 
+_OF_TEXT = re.compile(r"\b(?:article|text|story|body|content|news|following)\b", re.IGNORECASE)
+
+
 def _read_prose(text: str, *, bare: bool) -> tuple[str, str, str]:
     """The longest stretch of paragraphs, or else of lines, that are no instructions; or what follows "…title:".
 
@@ -259,6 +262,8 @@ def _read_prose(text: str, *, bare: bool) -> tuple[str, str, str]:
         parts = [ask + colon, content.strip()] if colon and content.strip() else parts
     asks = [_is_ask(part) for part in parts]
     if len(parts) == 2 and asks[0] and parts[0].endswith((":", "：")):
+        if re.search(r"\b(?:title|headline)\b[^:：]*$", parts[0][:-1], re.IGNORECASE) and not _OF_TEXT.search(parts[0]):
+            return parts[1].strip(), "", parts[0]
         asks[1] = False
     stretch: list[str] = []
     best: list[str] = []

@@ -15,6 +15,9 @@ _STARTERS = frozenset(
     however when while for if there two three four some many most several police officials according since also both
     all no one what who why""".split()
 )
+_DAY_OR_MONTH = re.compile(
+    r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+)
 _END = re.compile(r"[.!?…。！？\n][.!?…。！？]*[\"'”’»)\]」』）]*(\s*)")
 OPENERS = "\"'“‘«([「『（《"
 
@@ -57,6 +60,8 @@ def _ends_sentence(text: str, found: re.Match[str]) -> bool:
     word = before[-1].lstrip(OPENERS).casefold() if before else ""
     if word in _BEFORE_NAMES:
         return False
+    if word in ("a.m", "p.m"):
+        return not (after[:3].isupper() or _DAY_OR_MONTH.match(after))
     if word in _BEFORE_NUMBERS:
         return not after[:1].isdigit()
     if word in _ABBREVIATED or "." in word or (len(word) == 1 and word.isalpha()):

@@ -1,8 +1,9 @@
 """Trims: one sentence cut down to a title, by rules only, in the way of Hedge Trimmer (Dorr, Zajic and Schwartz 2003).
 
 A trim is the sentence with words left out: nothing is added, nothing is moved. What would turn its meaning never goes:
-a negation, a condition, or the words that say whose claim it is. Where a budget cannot hold them there is no trim. The
-rules that leave words out know English; other languages are only cut, at their punctuation first.
+a condition, the words that say whose claim it is, and a negation, except with the whole clause that it stands in. Where
+a budget cannot hold them there is no trim. The rules that leave words out know English; other languages are only cut,
+at their punctuation first.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from retitlekit.sentences import OPENERS, is_unspaced
 # ------------------------------------------------------------------------------------------------- what may never go
 
 _NEGATIONS = """not cannot never neither nor none nobody nothing nowhere without hardly barely scarcely unlikely unless
-if except nicht nie ohne pas jamais sans sin non nunca niet geen ikke inte não nem не нет без""".split()
+if except nicht nie ohne pas jamais sans sin non nunca niet geen ikke inte não nem не нет без
+niemand nichts weder nadie nada nessuno niente rien""".split()
 _KEPT = re.compile(  # of case-folded text
     rf"\b(?:{'|'.join(_NEGATIONS)}|no(?!\.?\s?\d)|den(?:y|ies|ied|ying|ials?)|fail(?:s|ed|ing|ures?)?\sto|kein\w*)\b"
     r"|n[’']t\b|[不没沒未无無否非]|ない|なかっ|ません|없|않|아니|못"
@@ -29,7 +31,7 @@ _HEDGES = frozenset(
 
 
 def kept_words(sentence: str) -> list[str]:
-    """List the negations and conditions of a sentence, lower-cased: what a trim of it must hold.
+    """List the negations and conditions of a sentence, lower-cased: what no trim of it may lose.
 
     Examples
     --------
@@ -97,50 +99,69 @@ def trims(
         cut = [_cut_unspaced(text, budget, must) for budget in budgets]
         return list({each.text: each for each in cut if each}.values())
     longest = max(budgets, default=0)
-    for words, source, strength in _compressed(text, strengths, places=not must):
-        floor = _kept_until(words) if must else 0
-        if source:  # who says it is nothing without what is said
-            floor = max(floor, next((n for n, word in enumerate(words) if _is_verb(word)), longest))
-        cuts = [cut for cut in _cuts(words, longest - len(source)) if cut[0] > floor]
+    for words, source, rest, strength in _compressed(text, strengths, places=not must):
+        if must and not (_holds(" ".join([*words, source, *rest]), must) and _may_go(rest)):
+            continue
+        # Who says it is nothing without what is said.
+        first = next((n for n, word in enumerate(words) if _is_verb(word)), longest) if source else 0
+        cuts = [cut for cut in _cuts(words, longest - len(source)) if cut[0] > first]
+        if must:
+            cuts = [cut for cut in cuts if _may_go(words[cut[0] :], after_comma=words[cut[0] - 1][-1] == ",")]
         most = None if max_words is None else max_words - source.count(" ")
         for budget in budgets:
             best = _best_cut(cuts, budget - len(source), most)
             title = polish(" ".join(words[: best[0]]) + source) if best else ""
-            if best and title not in found and _says_something(title) and (not must or _holds(title, must)):
+            if best and title not in found and _says_something(title):
                 found[title] = Trim(title, best[2], strength)
     return list(found.values())
 
 
-def _compressed(text: str, strengths: Sequence[Strength], *, places: bool) -> Iterator[tuple[list[str], str, Strength]]:
-    """Give a sentence's words at each strength, before it is cut, and the words that name the source of its claim."""
+_Compressed = tuple[list[str], str, list[str], Strength]
+
+
+def _compressed(text: str, strengths: Sequence[Strength], *, places: bool) -> Iterator[_Compressed]:
+    """Give at each strength the words that may be cut, the source of their claim, and what came after that."""
+    if "light" in strengths or not _is_english(text):
+        main, source, rest = _split_source(text)
+        whole = main.split(), source, rest.split()
     if not _is_english(text):
-        main, source = _split_source(text)
-        yield main.split(), source, strengths[0]
+        yield *whole, strengths[0]
         return
     if "plain" in strengths or "hard" in strengths:
-        main, source = _split_source(_TIME.sub(_without_time, _drop_lead(text)))
+        main, source, rest = _split_source(_TIME.sub(_without_time, _drop_lead(text)))
         words = _drop_small_words(_drop_insertions(main).split())
         if "plain" in strengths:
-            yield words, source, "plain"
+            yield words, source, rest.split(), "plain"
         if "hard" in strengths and places and not _PLACES.isdisjoint(words) and (fewer := _drop_places(words)) != words:
-            yield fewer, source, "hard"
+            yield fewer, source, rest.split(), "hard"
     if "light" in strengths:
-        main, source = _split_source(text)
-        yield main.split(), source, "light"
+        yield *whole, "light"
 
 
 def _says_something(title: str) -> bool:
     return any(map(str.isalnum, title))
 
 
-def _kept_until(words: list[str]) -> int:
-    """How many words come before the end of the last negation, and of the whole of the last condition."""
-    folded = " ".join(words).casefold()
-    ends = [found.end() for pattern in (_KEPT, _CONDITION) for found in pattern.finditer(folded)]
-    return folded.count(" ", 0, max(ends, default=0))
+_OPENS_CLAUSE = frozenset("after as while because following amid since contradicting".split())
+_OPENS_CLAUSE_BEHIND_COMMA = _OPENS_CLAUSE | frozenset("who which where whose with when and".split())
+_QUALIFIES = frozenset("but although though however yet not only even except".split())
 
 
-_CONDITION = re.compile(r"\b(?:if|unless)\b[^,;]*")
+def _may_go(tail: list[str], *, after_comma: bool = True) -> bool:
+    """Whether these last words may be left out, negations and all: they are clauses of their own."""
+    text = " ".join(tail).casefold()
+    found = _KEPT.search(text)
+    if found is None:
+        return True
+    opener = tail[0].strip(",").casefold()
+    opens = opener in (_OPENS_CLAUSE_BEHIND_COMMA if after_comma else _OPENS_CLAUSE) or (
+        after_comma and opener.endswith("ing")
+    )
+    before = text[: found.start()].replace(",", " ").split()
+    return opens and _QUALIFIES.isdisjoint(before) and not _CONDITION.search(text) and before[1:2] != ["long"]
+
+
+_CONDITION = re.compile(r"\b(?:if|unless|except)\b")
 _FOREIGN = frozenset(  # small words of languages in Latin letters that are no English words
     """der das dem den und nicht ein eine ist wurde mit für von zu auf le la les des du et est une dans pour que el los
     las del en por con il di che per gli della um os dos em uma não het een van voor op och att är som på av og til ikke
@@ -216,6 +237,7 @@ _LEADERS = frozenset(
     recently""".split()
 )
 _CONNECTORS = frozenset("and but so yet also meanwhile however still additionally furthermore now".split())
+_NOUN_TOO = frozenset("last this today yesterday earlier late early just".split())
 _COMMA = re.compile(r",\s+")
 _NO_START = (_LEADERS - {"just", "over", "under", "last"}) | frozenset(
     "he she it they we i you this these who which where whose or and that to of".split()
@@ -238,8 +260,9 @@ def _drop_lead(text: str) -> str:
         year = word.rstrip(",").isdigit()
         if word.rstrip(",").casefold() in _NO_START or word.endswith("ing") or year or (place and ", " in rest[:25]):
             continue
-        if len(rest) > 15 and any(map(_is_verb, rest[:90].split())) and not _is_needed(lead):
-            return rest
+        states = words[0].casefold() in _NOUN_TOO and any(map(_is_verb, lead.split()))  # Last month was …
+        if len(rest) > 15 and not states and any(map(_is_verb, rest[:90].split())) and not _is_needed(lead):
+            return text if _names_source(rest.split()) else rest
     return text
 
 
@@ -285,25 +308,27 @@ _AFTER_QUOTE = re.compile(r"(?<=,[\"”])\s.*")
 _SEGMENT = re.compile(r",([\"”’']?)(\s[^,;]+)")
 
 
-def _split_source(text: str) -> tuple[str, str]:
-    """Cut ", police said" or "according to the BBC" off, with all that follows: claim and source stay together."""
+def _split_source(text: str) -> tuple[str, str, str]:
+    """Split at ", police said" or "according to the BBC": the claim, its source, and what comes after."""
     if (found := _ACCORDING.search(text)) is not None:
         words = found[2].split()
         end = next((n for n, word in enumerate(words[3:], 3) if word in _BOUNDARIES and word != "of"), len(words))
-        return text[: found.start()], found[1] + " ".join(words[:end])
+        end -= end > 3 and words[end - 1].endswith("ed")
+        return text[: found.start()], found[1] + " ".join(words[:end]), text[found.end() :].lstrip(",; ")
     if _SAY.isdisjoint(text.replace(",", " ").split()):
-        return text, ""
+        return text, "", ""
     if (found := _AFTER_QUOTE.search(text)) is not None:  # …," Jane Roe, the mayor, told reporters
         words = found[0].split()
         said = next((place for place, word in enumerate(words[:12]) if word.rstrip(",") in _SAY), None)
         if said is not None:
             end = next((place for place in range(said, len(words)) if words[place][-1] == ","), len(words) - 1)
             main = text[: found.start() - 2] + text[found.start() - 1]
-            return main, ", " + " ".join(words[: end + 1]).rstrip(",")
+            return main, ", " + " ".join(words[: end + 1]).rstrip(","), " ".join(words[end + 1 :])
     for found in _SEGMENT.finditer(text):
         if _names_source(found[2].split()) and any(map(_is_verb, text[: found.start()].split())):
-            return text[: found.start()] + found[1], "," + found[2].rstrip()
-    return text, ""
+            rest = text[found.end() :].lstrip(",; ")
+            return text[: found.start()] + found[1], "," + found[2].rstrip(), rest
+    return text, "", ""
 
 
 def _names_source(words: list[str]) -> bool:
@@ -354,7 +379,7 @@ def _is_insertion(head: str, segment: str, following: str) -> bool:
 
 _KEEPS_ARTICLE = frozenset(
     """few little lot lots number couple dozen hundred thousand million billion third quarter half bit while time day
-    week month year hour minute second night hague more less same""".split()
+    week month year decade century hour minute second night hague more less same""".split()
 )
 _AUXILIARIES = frozenset("was were is are".split())
 _IRREGULAR = frozenset(
@@ -405,6 +430,7 @@ _EXTREMES = frozenset(  # the first woman in space is not the first woman
     """first only last largest biggest smallest oldest youngest highest lowest worst best most least deadliest longest
     strongest fastest greatest richest busiest tallest second third every all""".split()
 )
+_MODIFIES = frozenset("and or that which who where whose when".split())
 _PLACES = frozenset("in at on near during via outside inside within along around throughout across".split())
 
 
@@ -419,7 +445,9 @@ def _drop_places(words: list[str]) -> list[str]:
         held = _is_verb(last) or last.casefold() in _NEVER_LAST or not _EXTREMES.isdisjoint(kept[-4:])
         if words[place] in _PLACES and last and not held:
             end = _place_end(words, place)
-            if end < len(words) and words[end] not in ("and", "or"):
+            counts = words[place + 1 : place + 2] and words[place + 1][0].isdigit()  # in 2 hours
+            modified = end < len(words) and (words[end] in _MODIFIES or words[end].endswith("ing"))
+            if end < len(words) and len(kept) > 1 and not modified and not counts:
                 place = end
                 continue
         kept.append(words[place])
@@ -436,7 +464,8 @@ def _place_end(words: list[str], place: int) -> int:
         ahead = words[end + 1] if end + 1 < len(words) else ""
         if before[:1].isupper() and word in ("of", "for", "and") and ahead[:1].isupper():
             continue  # Institute for Astronomy
-        if end > place + 1 and word != "of" and (word in _BOUNDARIES or _is_verb(word)):
+        ends = word in _BOUNDARIES or word in ("again", "already", "still", "also", "now") or _is_verb(word)
+        if end > place + 1 and word != "of" and ends:
             return end
     return len(words)
 
@@ -493,13 +522,16 @@ _HELD = frozenset(  # words that a cut would tear from what follows them
     """plans plan planned set expected wants want wanted agreed agrees refused likely about ready able continue
     continues began begins tried try trying seeks seek sought vowed vows ordered forced allowed asked urged told call
     called calls appears appeared seems seemed intends intended hopes hoped decided decides well rather instead ahead
-    prior number part members member end kind type lack connection addition response order charge front view result hand
+    prior number part members member end kind type lack amount connection addition response order charge front view result hand
     takes took deal accused charged resulted results led leading""".split()
 )
 _OF_NAMES = ("al-", "el-", "bin ", "ibn ", "van ", "von ", "de ", "del ", "da ", "di ")
+_PERIODS = frozenset("century decade decades years year months month weeks week days day hours hour minutes".split())
 _MEASURES = ("old", "ago", "later", "earlier", "long", "high", "tall", "away")  # ten years old
 _BEFORE_VERBS = frozenset("to will would may might can could must should not don't doesn't won't".split())
-_INCOMPLETE = _LEADERS | {"according"}
+_INCOMPLETE = _LEADERS | frozenset(
+    "according nach bei während wegen laut seit trotz dans après selon depuis según tras durante desde dopo secondo".split()
+)
 _TORN = 0.7
 _QUOTES = re.compile(r"[\"“”‘„«»]|(?<!\w)'|'(?!\w)")
 
@@ -583,6 +615,8 @@ def _cut_cost(words: list[str], place: int, bare: str, *, titled: bool) -> float
     if word[-1].isdigit() and ahead[:1].isdigit():
         return None
     if following == "and" and not {"between", "both"}.isdisjoint(before):
+        return None
+    if following in ("after", "before", "since") and bare in _PERIODS:
         return None
     if following not in _CLAUSES and not _EXTREMES.isdisjoint(before):
         return None
