@@ -292,9 +292,11 @@ def check_ready(models: Iterable[Model]) -> None:
 
     Nothing is spent: a server is asked for its list of models only.
     """
-    models = [model for model in models if not model.embedded]
+    models = list(models)
+    for model in models:
+        check_id(model)
     with ThreadPoolExecutor(max_workers=8) as pool:
-        problems = [problem for problem in pool.map(_why_not, models) if problem]
+        problems = [problem for problem in pool.map(_why_not, (m for m in models if not m.embedded)) if problem]
     if problems:
         raise ModelError("\n".join(problems))
 

@@ -221,7 +221,7 @@ class Job:
         self._responses: dict[str, Response] = {}
         self._failures: dict[str, _Failure] = {}
         self._skipped: set[str] = set()
-        self._refused: dict[str, CallError] = {}  # models that refused our key
+        self._refused: dict[str, CallError] = {}  # endpoints that refused our key
         self._finished = threading.Event()
         self._problem: Exception | None = None
         self._requests = _Requests(trials)
@@ -348,7 +348,7 @@ class Job:
             raise
 
     async def _answer(self, request: _Request) -> None:
-        refusal = self._refused.get(request.model.name)
+        refusal = self._refused.get(request.model.endpoint)
         if refusal is not None:
             self._failures[request.trial_id] = _Failure(None, None, 0, refusal.error_type, f"not sent: {refusal}")
             return
@@ -398,7 +398,7 @@ class Job:
     def _fail(self, request: _Request, failure: _Failure, problem: CallError) -> None:
         self._failures[request.trial_id] = failure
         if problem.error_type in ("AuthenticationError", "PermissionDeniedError"):
-            self._refused[request.model.name] = problem
+            self._refused[request.model.endpoint] = problem
         if self._raises and self._problem is None:
             self._problem = problem
             self._end(_GRACE_S)

@@ -106,7 +106,7 @@ def trims(
         first = next((n for n, word in enumerate(words) if _is_verb(word)), longest) if source else 0
         cuts = [cut for cut in _cuts(words, longest - len(source)) if cut[0] > first]
         if must:
-            cuts = [cut for cut in cuts if _may_go(words[cut[0] :], after_comma=words[cut[0] - 1][-1] == ",")]
+            cuts = [cut for cut in cuts if _may_end(words, cut[0])]
         most = None if max_words is None else max_words - source.count(" ")
         for budget in budgets:
             best = _best_cut(cuts, budget - len(source), most)
@@ -143,8 +143,16 @@ def _says_something(title: str) -> bool:
 
 
 _OPENS_CLAUSE = frozenset("after as while because following amid since contradicting".split())
-_OPENS_CLAUSE_BEHIND_COMMA = _OPENS_CLAUSE | frozenset("who which where whose with when and".split())
+_AFTER_COMMA = frozenset("who which where whose with when and".split())
 _QUALIFIES = frozenset("but although though however yet not only even except".split())
+
+
+def _may_end(words: list[str], place: int) -> bool:
+    """Whether a cut before `words[place]` tears no condition, and leaves out no negation but with its whole clause."""
+    after_comma = words[place - 1][-1] == ","
+    clause = " ".join(words[:place]).casefold().rsplit(",", 1)[-1]
+    torn = place < len(words) and not after_comma and _CONDITION.search(clause)
+    return not torn and _may_go(words[place:], after_comma=after_comma)
 
 
 def _may_go(tail: list[str], *, after_comma: bool = True) -> bool:
@@ -153,11 +161,9 @@ def _may_go(tail: list[str], *, after_comma: bool = True) -> bool:
     found = _KEPT.search(text)
     if found is None:
         return True
-    opener = tail[0].strip(",").casefold()
-    opens = opener in (_OPENS_CLAUSE_BEHIND_COMMA if after_comma else _OPENS_CLAUSE) or (
-        after_comma and opener.endswith("ing")
-    )
     before = text[: found.start()].replace(",", " ").split()
+    opener = text.split()[0].strip(",")
+    opens = opener in _OPENS_CLAUSE or (after_comma and (opener in _AFTER_COMMA or opener.endswith("ing")))
     return opens and _QUALIFIES.isdisjoint(before) and not _CONDITION.search(text) and before[1:2] != ["long"]
 
 
@@ -512,7 +518,7 @@ _BOUNDARIES = {
     **dict.fromkeys(_CLAUSES, 0.0),
     **dict.fromkeys(
         """in on at by for from with during near over under through across around within toward towards into onto behind
-        beyond via among outside inside along throughout alongside about upon including""".split(),
+        beyond via among outside inside along throughout alongside about upon including due""".split(),
         0.1,
     ),
     **dict.fromkeys(("and", "or"), 0.2),
@@ -539,7 +545,7 @@ _QUOTES = re.compile(r"[\"“”‘„«»]|(?<!\w)'|'(?!\w)")
 def _cuts(words: list[str], longest: int) -> Iterator[tuple[int, int, float]]:
     """Give every place where the words may end: how many words, how many characters, at what cost."""
     torn = frozenset() if _HEDGES.isdisjoint(map(str.casefold, words)) else _torn_from_hedges(words)
-    titled = sum(word[0].isupper() for word in words) > 0.7 * len(words)
+    titled = all(word[0].isupper() for word in words if len(word) > 4)
     length, verb = -1, False
     leading = words[:1] != [] and words[0].casefold() in _INCOMPLETE
     quoted = _quoted(words)
@@ -696,13 +702,13 @@ def _cut_unspaced(text: str, budget: int, must: list[str]) -> Trim | None:
     if len(text) <= budget:
         return Trim(text, 0.0, "plain") if text and _holds(text, must) else None
     kept = max((found.end() for found in _KEPT.finditer(text.casefold())), default=1)
-    ends = [end for end in range(budget, max(kept, 1) - 1, -1) if _may_end(text, end)]
+    ends = [end for end in range(budget, max(kept, 1) - 1, -1) if _may_stop(text, end)]
     marks = [end for end in ends if text[end] in _BREAKS and end >= budget / 3]
     end = next(iter(marks or ends), 0)
     return Trim(text[:end], 0.1 if marks else _TORN, "plain") if end and _holds(text[:end], must) else None
 
 
-def _may_end(text: str, end: int) -> bool:
+def _may_stop(text: str, end: int) -> bool:
     last, following = text[end - 1], text[end]
     if last in _BREAKS or last in _PARTICLES or last in _CLOSERS:
         return False
