@@ -53,7 +53,7 @@ _RETRYABLE = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Model:
     """A model with what LiteLLM's id alone does not say.
 
@@ -108,6 +108,11 @@ class Model:
             raise ModelError(f"Model {self.id!r}: params holds an api_key; name its variable in api_key_env=")
         object.__setattr__(self, "name", self.name or self.id)
         object.__setattr__(self, "params", dict(self.params))
+
+    def __repr__(self) -> str:
+        given = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)[1:]}
+        named = {name: value for name, value in given.items() if value not in (None, {}, self.id)}
+        return f"Model({', '.join([repr(self.id), *(f'{name}={value!r}' for name, value in named.items())])})"
 
     @property
     def embedded(self) -> bool:

@@ -380,7 +380,7 @@ def _is_insertion(head: str, segment: str, following: str) -> bool:
         return True
     if first[:1].isupper() and len(segment.split()) < 3:
         return name and after[:1].islower()
-    return bool(first[:1].islower() and _is_verb(after) and not any(map(_is_verb, head.split())))
+    return first[:1].islower() and _is_verb(after) and not any(map(_is_verb, [first, *head.split()]))
 
 
 _KEEPS_ARTICLE = frozenset(
@@ -508,7 +508,7 @@ _NEVER_LAST = frozenset(
 _SELDOM_LAST = frozenset(  # the last word of a sentence, but not of a cut one
     """said says told more most less least so too both each any some several many few all other another also only just
     nearly almost approximately roughly new former first second third two three four five six seven eight nine ten one
-    hundred thousand million billion he she it they we i you there how what why shortly soon days hours""".split()
+    hundred thousand million billion he she it they we i you there how what why shortly soon days hours early late thus next last""".split()
 )
 _CLAUSES = frozenset(
     """after as while when where who which whose because although though following amid before since until
@@ -521,23 +521,23 @@ _BOUNDARIES = {
         beyond via among outside inside along throughout alongside about upon including due""".split(),
         0.1,
     ),
-    **dict.fromkeys(("and", "or"), 0.2),
+    **dict.fromkeys("early late next last this earlier later again just instead rather and or".split(), 0.2),
     **dict.fromkeys(("of", "to", "that", "than", "between"), 0.4),
 }
 _HELD = frozenset(  # words that a cut would tear from what follows them
-    """plans plan planned set expected wants want wanted agreed agrees refused likely about ready able continue
-    continues began begins tried try trying seeks seek sought vowed vows ordered forced allowed asked urged told call
-    called calls appears appeared seems seemed intends intended hopes hoped decided decides well rather instead ahead
-    prior number part members member end kind type lack amount connection addition response order charge front view result hand
-    takes took deal accused charged resulted results led leading""".split()
+    """plans plan planned set expected wants want wanted agreed agrees refused likely about ready able continue continues
+    began begins tried try trying seeks seek sought vowed vows ordered forced allowed asked urged told call called calls
+    appears appeared seems seemed intends intended hopes hoped decided decides well rather instead ahead prior number
+    part members member end kind type lack amount group series majority total range list extent connection addition
+    response order charge front view result hand takes took deal accused charged resulted results led leading""".split()
 )
-_OF_NAMES = ("al-", "el-", "bin ", "ibn ", "van ", "von ", "de ", "del ", "da ", "di ")
 _PERIODS = frozenset("century decade decades years year months month weeks week days day hours hour minutes".split())
-_MEASURES = ("old", "ago", "later", "earlier", "long", "high", "tall", "away")  # ten years old
-_BEFORE_VERBS = frozenset("to will would may might can could must should not don't doesn't won't".split())
 _INCOMPLETE = _LEADERS | frozenset(
-    "according nach bei während wegen laut seit trotz dans après selon depuis según tras durante desde dopo secondo".split()
+    """according nach bei während wegen laut seit trotz dans après selon depuis según tras durante desde dopo
+    secondo""".split()
 )
+_BEFORE_VERBS = frozenset("to will would may might can could must should not don't doesn't won't".split())
+_NEEDS_VERB = frozenset("said says say that because who which where when if whether although though while".split())
 _TORN = 0.7
 _QUOTES = re.compile(r"[\"“”‘„«»]|(?<!\w)'|'(?!\w)")
 
@@ -546,8 +546,8 @@ def _cuts(words: list[str], longest: int) -> Iterator[tuple[int, int, float]]:
     """Give every place where the words may end: how many words, how many characters, at what cost."""
     torn = frozenset() if _HEDGES.isdisjoint(map(str.casefold, words)) else _torn_from_hedges(words)
     titled = all(word[0].isupper() for word in words if len(word) > 4)
-    length, verb = -1, False
-    leading = words[:1] != [] and words[0].casefold() in _INCOMPLETE
+    length, verb, unfinished = -1, False, False
+    leads = leading = words[:1] != [] and words[0].casefold() in _INCOMPLETE
     quoted = _quoted(words)
     for place, word in enumerate(words, 1):
         length += 1 + len(word)
@@ -556,15 +556,18 @@ def _cuts(words: list[str], longest: int) -> Iterator[tuple[int, int, float]]:
         if leading and place < len(words):  # "In a speech in Rome" is no title
             leading = word[-1] != ","
             continue
-        verb = verb or _is_verb(word)
         bare = word.strip("\"'“”‘’,;:.!?")
         if titled or place == 1:
             bare = bare.casefold()
+        verb = verb or _is_verb(word)
+        unfinished = bare in _NEEDS_VERB or (unfinished and not _is_verb(word))
         dangles = bare in _NEVER_LAST or bare in _HEDGES or (bare in _SELDOM_LAST and place < len(words))
-        if dangles or quoted[place - 1] or place in torn or word.endswith(("'s", "’s")):
+        if dangles or (unfinished and place < len(words)) or quoted[place - 1] or place in torn:
             continue
-        cost = 0.0 if place == len(words) else _cut_cost(words, place, bare, titled=titled)
-        if cost is not None and (verb or cost < 0.4):
+        if word.endswith(("'s", "’s")):
+            continue
+        cost = 0.0 if place == len(words) else _cut_cost(words, place, bare, verb=verb, titled=titled)
+        if cost is not None and (verb or (cost < 0.4 and not leads)):
             yield place, length, cost if verb else cost + 0.6
 
 
@@ -607,15 +610,17 @@ def _quote_after(word: str, quote: str) -> str:
     return quote
 
 
-def _cut_cost(words: list[str], place: int, bare: str, *, titled: bool) -> float | None:
+def _cut_cost(words: list[str], place: int, bare: str, *, verb: bool, titled: bool) -> float | None:
     """What it costs to end before `words[place]`; None inside a name, a number or a phrase."""
     word, following = words[place - 1], words[place]
     capital = word[0].isupper() and not titled
     if word[-1] in ",;:–—" or following[0] in "–—":
         return 0.4 if capital and following[0].isupper() else 0.0
     cost = _BOUNDARIES.get(following.casefold() if titled else following)
-    if cost is None:
-        return None if _is_tied(words, place, bare, titled=titled) else _TORN
+    if cost is None:  # a resolution | calling for, threats | made against
+        modifies = verb and (following.endswith("ing") or _is_participle(following))
+        acting = _is_verb(word) or (place > 1 and words[place - 2] in _BEFORE_VERBS)
+        return 0.2 if modifies and not acting and not (word[-1].isdigit() or word[-1] == "%") else None
     ahead = words[place + 1] if place + 1 < len(words) else ""
     before = words[max(0, place - 4) : place]
     if word[-1].isdigit() and ahead[:1].isdigit():
@@ -630,18 +635,6 @@ def _cut_cost(words: list[str], place: int, bare: str, *, titled: bool) -> float
         return None if following == "of" else _TORN
     told = "that" in words[place : place + 6] and not _SAY.isdisjoint(words[max(0, place - 5) : place])
     return max(cost, _TORN) if told or bare in _HELD else cost
-
-
-def _is_tied(words: list[str], place: int, bare: str, *, titled: bool) -> bool:
-    """Whether `words[place]` belongs to the word before it: noun to number, name to role or name, object to verb."""
-    word, following = words[place - 1], words[place]
-    if word[-1].isdigit() or word[0] in "$£€" or following in _MEASURES or (following[0].isupper() and not titled):
-        return True
-    if word[0].isupper() and (following[0].isdigit() or f"{following} ".startswith(_OF_NAMES)):
-        return True
-    if _is_verb(word) or _is_verb(following) or word.endswith("ing") or _KEPT.fullmatch(bare):
-        return True
-    return place > 1 and words[place - 2] in _BEFORE_VERBS
 
 
 def _best_cut(cuts: list[tuple[int, int, float]], budget: int, max_words: int | None) -> tuple[int, int, float] | None:
