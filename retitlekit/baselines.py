@@ -185,14 +185,14 @@ _PRONOUNS = frozenset("he she it they this these those his her its their there".
 
 
 def _score(text: _Text, trimmed: Trim) -> float:
-    """A trim's own worth: it covers what the text repeats, ends well, and is about 70 characters long."""
+    """A trim's own worth: it covers what the text repeats, ends well, and is about 75 characters long."""
     length = len(trimmed.text) * (2 if text.is_dense else 1)
     pronoun = trimmed.text.split(None, 1)[0].casefold() in _PRONOUNS
-    worth = 0.1 * text.cover(_terms(trimmed.text)) - 0.004 * abs(length - 70)
+    worth = 0.1 * text.cover(_terms(trimmed.text)) - 0.006 * abs(length - 75)
     return worth - 0.3 * trimmed.cost - 0.1 * pronoun - _LIGHT * (trimmed.strength == "light")
 
 
-_LIGHT = 0.5
+_LIGHT = 0.3
 _Ranking = Iterator[tuple[float, Iterable[_Ranked]]]  # no title that comes later has a score above the bound
 
 

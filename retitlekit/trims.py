@@ -156,15 +156,18 @@ def _may_end(words: list[str], place: int) -> bool:
 
 
 def _may_go(tail: list[str], *, after_comma: bool = True) -> bool:
-    """Whether these last words may be left out, negations and all: they are clauses of their own."""
+    """Whether these last words may be left out: what negation they hold stands in a clause that goes whole."""
     text = " ".join(tail).casefold()
-    found = _KEPT.search(text)
-    if found is None:
+    last = max((found.start() for found in _KEPT.finditer(text)), default=-1)
+    if last < 0:
         return True
-    before = text[: found.start()].replace(",", " ").split()
-    opener = text.split()[0].strip(",")
-    opens = opener in _OPENS_CLAUSE or (after_comma and (opener in _AFTER_COMMA or opener.endswith("ing")))
-    return opens and _QUALIFIES.isdisjoint(before) and not _CONDITION.search(text) and before[1:2] != ["long"]
+    words = text[:last].split()
+    opens = False
+    for word in words:
+        bare = word.rstrip(",")
+        opens = opens or bare in _OPENS_CLAUSE or (after_comma and (bare in _AFTER_COMMA or bare.endswith("ing")))
+        after_comma = word[-1] == ","
+    return opens and _QUALIFIES.isdisjoint(words) and not _CONDITION.search(text) and "as long as" not in text
 
 
 _CONDITION = re.compile(r"\b(?:if|unless|except)\b")
@@ -432,10 +435,18 @@ def _is_participle(word: str) -> bool:
     return (word in _IRREGULAR or (word.endswith("ed") and len(word) > 4)) and word not in _NOT_PASSIVE
 
 
-_EXTREMES = frozenset(  # the first woman in space is not the first woman
-    """first only last largest biggest smallest oldest youngest highest lowest worst best most least deadliest longest
-    strongest fastest greatest richest busiest tallest second third every all""".split()
+_EXTREMES = frozenset("first only last worst best most least second third every all".split())
+_NO_EXTREMES = frozenset(
+    "protest arrest interest request forest contest harvest suggest west northwest southwest".split()
 )
+_RESTRICTS = frozenset("in on of to at for from since among by with that".split())
+
+
+def _is_extreme(word: str) -> bool:
+    """The first woman in space is not the first woman."""
+    return word in _EXTREMES or (word.endswith("est") and len(word) > 5 and word not in _NO_EXTREMES)
+
+
 _MODIFIES = frozenset("and or that which who where whose when".split())
 _PLACES = frozenset("in at on near during via outside inside within along around throughout across".split())
 
@@ -448,7 +459,7 @@ def _drop_places(words: list[str]) -> list[str]:
     place = 0
     while place < len(words):
         last = kept[-1] if kept else ""
-        held = _is_verb(last) or last.casefold() in _NEVER_LAST or not _EXTREMES.isdisjoint(kept[-4:])
+        held = _is_verb(last) or last.casefold() in _NEVER_LAST or any(map(_is_extreme, kept[-4:]))
         if words[place] in _PLACES and last and not held:
             end = _place_end(words, place)
             counts = words[place + 1 : place + 2] and words[place + 1][0].isdigit()  # in 2 hours
@@ -508,7 +519,8 @@ _NEVER_LAST = frozenset(
 _SELDOM_LAST = frozenset(  # the last word of a sentence, but not of a cut one
     """said says told more most less least so too both each any some several many few all other another also only just
     nearly almost approximately roughly new former first second third two three four five six seven eight nine ten one
-    hundred thousand million billion he she it they we i you there how what why shortly soon days hours early late thus next last""".split()
+    hundred thousand million billion he she it they we i you there how what why shortly soon days hours early late thus
+    next last twice half same""".split()
 )
 _CLAUSES = frozenset(
     """after as while when where who which whose because although though following amid before since until
@@ -525,16 +537,18 @@ _BOUNDARIES = {
     **dict.fromkeys(("of", "to", "that", "than", "between"), 0.4),
 }
 _HELD = frozenset(  # words that a cut would tear from what follows them
-    """plans plan planned set expected wants want wanted agreed agrees refused likely about ready able continue continues
-    began begins tried try trying seeks seek sought vowed vows ordered forced allowed asked urged told call called calls
-    appears appeared seems seemed intends intended hopes hoped decided decides well rather instead ahead prior number
-    part members member end kind type lack amount group series majority total range list extent connection addition
-    response order charge front view result hand takes took deal accused charged resulted results led leading""".split()
+    """plans plan planned set expected wants want wanted agreed agrees refused likely about ready able continue
+    continues began begins tried try trying seeks seek sought vowed vows ordered forced allowed asked urged told call
+    called calls appears appeared seems seemed intends intended hopes hoped decided decides suggest suggests came comes
+    went goes became becomes well rather instead ahead prior number part members member end kind type lack amount group
+    series majority total range list extent connection addition response order charge front view way result hand takes
+    took deal accused charged resulted results led leading""".split()
 )
 _PERIODS = frozenset("century decade decades years year months month weeks week days day hours hour minutes".split())
-_INCOMPLETE = _LEADERS | frozenset(
-    """according nach bei während wegen laut seit trotz dans après selon depuis según tras durante desde dopo
-    secondo""".split()
+_INCOMPLETE = frozenset(  # what opens a phrase or a clause that the rest of the sentence has to follow
+    """in on at after as while when following during with despite since for by from speaking before although though
+    because amid within upon due among throughout until according unless if
+    nach bei während wegen laut seit trotz dans après selon depuis según tras durante desde dopo secondo""".split()
 )
 _BEFORE_VERBS = frozenset("to will would may might can could must should not don't doesn't won't".split())
 _NEEDS_VERB = frozenset("said says say that because who which where when if whether although though while".split())
@@ -548,13 +562,15 @@ def _cuts(words: list[str], longest: int) -> Iterator[tuple[int, int, float]]:
     titled = all(word[0].isupper() for word in words if len(word) > 4)
     length, verb, unfinished = -1, False, False
     leads = leading = words[:1] != [] and words[0].casefold() in _INCOMPLETE
+    commas = any(word[-1] == "," for word in words)
     quoted = _quoted(words)
     for place, word in enumerate(words, 1):
         length += 1 + len(word)
         if length > longest:
             return
         if leading and place < len(words):  # "In a speech in Rome" is no title
-            leading = word[-1] != ","
+            leading = word[-1] != "," and (commas or not _is_verb(word))
+            verb = not commas and not leading
             continue
         bare = word.strip("\"'“”‘’,;:.!?")
         if titled or place == 1:
@@ -568,7 +584,7 @@ def _cuts(words: list[str], longest: int) -> Iterator[tuple[int, int, float]]:
             continue
         cost = 0.0 if place == len(words) else _cut_cost(words, place, bare, verb=verb, titled=titled)
         if cost is not None and (verb or (cost < 0.4 and not leads)):
-            yield place, length, cost if verb else cost + 0.6
+            yield place, length, cost if verb else cost + 1.5
 
 
 def _torn_from_hedges(words: list[str]) -> frozenset[int]:
@@ -617,19 +633,19 @@ def _cut_cost(words: list[str], place: int, bare: str, *, verb: bool, titled: bo
     if word[-1] in ",;:–—" or following[0] in "–—":
         return 0.4 if capital and following[0].isupper() else 0.0
     cost = _BOUNDARIES.get(following.casefold() if titled else following)
+    before = words[max(0, place - 4) : place]
     if cost is None:  # a resolution | calling for, threats | made against
-        modifies = verb and (following.endswith("ing") or _is_participle(following))
+        modifies = verb and (following.endswith("ing") or _is_participle(following)) and _CLAUSES.isdisjoint(before)
         acting = _is_verb(word) or (place > 1 and words[place - 2] in _BEFORE_VERBS)
         return 0.2 if modifies and not acting and not (word[-1].isdigit() or word[-1] == "%") else None
     ahead = words[place + 1] if place + 1 < len(words) else ""
-    before = words[max(0, place - 4) : place]
     if word[-1].isdigit() and ahead[:1].isdigit():
         return None
     if following == "and" and not {"between", "both"}.isdisjoint(before):
         return None
     if following in ("after", "before", "since") and bare in _PERIODS:
         return None
-    if following not in _CLAUSES and not _EXTREMES.isdisjoint(before):
+    if following in _RESTRICTS and any(map(_is_extreme, before)):
         return None
     if capital and ahead[:1].isupper() and following in ("of", "and", "for", "on"):
         return None if following == "of" else _TORN

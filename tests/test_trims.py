@@ -16,6 +16,9 @@ PARTS = """the a mayor London said police not no. No. 5 "we will" “Yes” U.S.
 SENTENCES = st.one_of(st.text(max_size=300), st.lists(st.sampled_from(PARTS), max_size=60).map(" ".join))
 
 
+CLAUSE = re.compile(r"\b(?:after|as|while|because|following|amid|since)\b|,.*(?:and|who|with|ing)\b", re.DOTALL)
+
+
 def plain(sentence: str, budget: int = 90) -> str | None:
     found = trims(sentence, [budget], strengths=["plain"])
     return found[0].text if found else None
@@ -101,10 +104,21 @@ def test_what_is_left_out(sentence: str, expected: str) -> None:
         ("The company failed to report losses in the third quarter.", 32, "Company failed to report losses"),
         ("Thousands marched without permission in London.", 36, "Thousands marched without permission"),
         ("Thousands marched in London without permission.", 26, None),
+        (
+            "The leader crossed into Russia on Tuesday, as the US warned it not to sell arms.",
+            40,
+            "Leader crossed into Russia",
+        ),
+        ("The mayor resigned after it emerged that she had not declared a flat.", 20, "Mayor resigned"),
+        ("The shares fell in Rome, wiping out gains that had not been taxed.", 30, "Shares fell in Rome"),
+        ("The bridge will reopen after repairs, but not before the spring.", 30, None),
+        ("The bridge will reopen in May, although no date was set.", 30, None),
+        ("The law bans all cars that do not meet the limits.", 20, None),
+        ("The club will play as long as it does not rain.", 20, None),
     ],
 )
 def test_what_never_goes(sentence: str, budget: int, expected: str | None) -> None:
-    """Negation, condition, hedge and source stay with their claim, or there is no trim."""
+    """Condition, hedge and source stay with their claim, a negation with its clause, or there is no trim."""
     assert expected == plain(sentence, budget)
 
 
@@ -146,7 +160,7 @@ def test_scripts_without_spaces(sentence: str, budget: int, expected: str | None
 
 @given(SENTENCES, st.integers(-3, 120), st.none() | st.integers(1, 12))
 def test_any_sentence(sentence: str, budget: int, max_words: int | None) -> None:
-    """Of any sentence a trim keeps to its limits, adds no word, changes no order and loses no negation."""
+    """Of any sentence a trim keeps to its limits, adds no word, changes no order, loses no negation but in a clause."""
     for trim in trims(sentence, [budget], max_words=max_words):
         source = iter(words(sentence))
 
@@ -154,7 +168,7 @@ def test_any_sentence(sentence: str, budget: int, max_words: int | None) -> None
         assert max_words is None or len(trim.text.split()) <= max_words
         assert not trim.text.endswith((".", ",", " ")) or re.search(r"\.\w+\.$|(?:Inc|Ltd|Co|Corp|Jr|Sr)\.$", trim.text)
         assert all(word in source for word in words(trim.text))
-        assert sorted(set(kept_words(sentence))) == sorted(set(kept_words(trim.text)))
+        assert set(kept_words(sentence)) == set(kept_words(trim.text)) or CLAUSE.search(sentence.casefold())
 
 
 @given(SENTENCES, st.integers(-3, 120), st.none() | st.integers(1, 12))
