@@ -31,6 +31,7 @@ from retitlekit.html import escape
 from retitlekit.models import Model
 from retitlekit.plans import Articles, Models, Prompts, plan
 from retitlekit.store import Response, Store
+from retitlekit.templates import unseal
 from retitlekit.titles import Extraction, extract_title
 
 _CONCURRENCY = 32
@@ -565,8 +566,8 @@ _extract = lru_cache(maxsize=4096)(
 @lru_cache(maxsize=4096)
 def _instructions(messages: str, title: str, body: str) -> str:
     """What the prompt says beside the article: echoing that is a leak, echoing the article is not."""
-    text = "\n".join(message["content"] for message in json.loads(messages))
-    for part in (body.strip(), *body.split("\n\n"), title):
+    text = unseal("\n".join(message["content"] for message in json.loads(messages)))
+    for part in map(unseal, (body, *body.split("\n\n"), title)):
         if part.strip():
             text = text.replace(part.strip(), " ")
     return text
