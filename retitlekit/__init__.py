@@ -25,6 +25,7 @@ _ROOMS = {
         "StoreError",
         "SweepError",
     ),
+    "formats": ("export_prompt", "import_prompt"),
     "frame": ("COLUMNS", "read_frame", "write_frame"),
     "models": ("Model", "available_models", "load_models"),
     "plans": ("Estimate", "estimate", "plan"),

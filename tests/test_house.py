@@ -26,6 +26,8 @@ LAYERS = [
         "articles",
         "prompts",
         "templates",
+        "dialects",
+        "formats",
         "titles",
         "wrappings",
         "leaks",
