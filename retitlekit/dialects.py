@@ -198,9 +198,9 @@ def _read_google(text: str, name: str) -> Sheet:
     given, types = _mapping(front.get("input"), f"{name}: input"), {}
     sheet = Sheet(str(front.get("name") or name), [])
     for key, kind in _mapping(given.get("schema"), f"{name}: input.schema").items():
-        word = re.match(r"(string|integer|number|boolean)\b", kind if isinstance(kind, str) else "")
-        types[key.rstrip("?")] = word[1] if word else "string"
-        sheet.lost += [] if word else [f"input.schema.{key}"]
+        scalar = re.match(r"(string|integer|number|boolean)\b", kind if isinstance(kind, str) else "")
+        types[key.rstrip("?")] = scalar[1] if scalar else "string"
+        sheet.lost += [] if scalar else [f"input.schema.{key}"]
     sheet.types = types
     sheet.take(given, "schema", under="input.")
     sheet.settings = {"model": _swapped(front.get("model"), {theirs: ours for ours, theirs in _GENKIT.items()})}
@@ -276,7 +276,9 @@ def _write_prompty(sheet: Sheet) -> str:
     if model or options:
         front["model"] = model | {"apiType": "chat"} | ({"options": options} if options else {})
     if sheet.types:
-        front["inputs"] = [{"name": key, "kind": _KINDS.get(kind, kind)} for key, kind in sheet.types.items()]
+        front["inputs"] = [
+            {"name": key, "kind": _KINDS.get(kind, kind), "required": True} for key, kind in sheet.types.items()
+        ]
     front["template"] = {"format": {"kind": "jinja2"}, "parser": {"kind": "prompty"}}
     ours = about | ({"output": output} if output is not None else {})
     if metadata := sheet.metadata | ({"retitlekit": ours} if ours else {}):

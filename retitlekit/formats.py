@@ -73,11 +73,10 @@ def export_prompt(prompt: Prompt, *, to: Format) -> str:
         back = form.read(text, sheet.name)
     except PromptError as problem:
         raise PromptError(f"{prompt._place()}: {to} cannot carry this prompt: {problem}") from problem
-    for nth, (here, there) in enumerate(zip_longest(sheet.turns, back.turns, fillvalue=("no", ())), 1):
+    for nth, (here, there) in enumerate(zip_longest(map(_told, sheet.turns), map(_told, back.turns)), 1):
         if here != there:
             raise PromptError(
-                f"{prompt._place()}: {to} cannot carry message {nth}: it would read back as {_brief(there)}, "
-                f"and is {_brief(here)}"
+                f"{prompt._place()}: {to} cannot carry message {nth}: it would read back as {there}, and is {here}"
             )
     _tell(f"prompt {prompt.name!r} as {to}", sheet.lost)
     return text
@@ -147,9 +146,8 @@ def _tell(what: str, lost: list[str]) -> None:
         warnings.warn(f"{what}: not carried: {told}", RetitlekitWarning, stacklevel=3)
 
 
-def _brief(turn: tuple[str, Parts]) -> str:
-    text = write_parts(turn[1])
-    return f"a {turn[0]} message {text if len(text) <= 60 else text[:60] + '…'!r}"
+def _told(turn: tuple[str, Parts]) -> str:
+    return f"a {turn[0]} message {write_parts(turn[1])!r}"
 
 
 def _renamed(part: str, rename: Mapping[str, str]) -> str:
@@ -171,6 +169,8 @@ def _text(source: str | os.PathLike[str]) -> tuple[str, str]:
 
 def _prompt(sheet: Sheet) -> Prompt:
     """The sheet as a `.prompt` file."""
+    if not all(parts for _, parts in sheet.turns) or not sheet.turns:
+        raise PromptError(f"prompt {sheet.name!r}: there is no text in its messages")
     opens = re.compile(r"^\s*(?:System|User|Assistant):", re.MULTILINE)
     for role, parts in sheet.turns:
         for part in parts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, lru_cache
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from retitlekit.errors import PromptError
@@ -122,7 +123,7 @@ def write_parts(parts: Parts, variable: str = "{{{{ {} | safe }}}}") -> str:
     'Shorten: {{ title | safe }}'
     """
     written = []
-    for part, following in zip(parts, (*parts[1:], ""), strict=True):
+    for part, following in zip_longest(parts, parts[1:]):
         if isinstance(part, Variable):
             written.append(variable.format(part))
         else:
