@@ -27,6 +27,7 @@ _ROOMS = {
     ),
     "formats": ("export_prompt", "import_prompt"),
     "frame": ("COLUMNS", "read_frame", "write_frame"),
+    "injections": ("InjectionReport", "hostile_articles", "injection_report"),
     "models": ("Model", "available_models", "load_models"),
     "plans": ("Estimate", "estimate", "plan"),
     "prompts": ("Prompt", "load_prompts", "save_prompt"),
