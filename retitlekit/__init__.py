@@ -55,3 +55,8 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Bring the magics ``%%prompt`` and ``%prompts``: ``%load_ext retitlekit``."""
+    import_module("retitlekit.magics").load_ipython_extension(shell)

@@ -43,7 +43,7 @@ LAYERS = [
     {"scorers", "widths", "evidence", "decide", "winners", "injections"},
     {"charts"},
     {"widgets"},
-    {"cli"},
+    {"cli", "magics"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 MODULES = sorted(path for path in (ROOT / "retitlekit").rglob("*.py") if path.name != "__init__.py")
