@@ -166,35 +166,35 @@ class _Options(argparse.ArgumentParser):
             return self.error(str(problem))
 
 
-_PROMPT = _Options(
+PROMPT = _Options(
     "%%prompt",
     "Make a prompt of this cell: the text of a .prompt file, with or without front matter. Shows what lint finds, the "
     "messages as they would be sent, tokens, and the difference to the parent. Sends nothing.",
 )
-_PROMPT.add_argument("name", help="the prompt's name: its place in the dict, and the stem of its file")
-_PROMPT.add_argument("--article", help="id of the article to show the messages for; else the first one")
-_PROMPT.add_argument("--articles", help="variable that holds the articles; 'articles' unless given")
-_PROMPT.add_argument("--model", action="append", default=[], help="count tokens for this model; may be given again")
-_PROMPT.add_argument("--parent", help="show the difference to this prompt; else to the one the front matter names")
-_PROMPT.add_argument("--into", default="prompts", help="variable with the dict of prompts; made when missing")
-_PROMPT.add_argument("--save", nargs="?", const="prompts", metavar="FOLDER", help="write FOLDER/<name>.prompt")
-_PROMPT.add_argument("--overwrite", action="store_true", help="with --save: replace a file that says something else")
+PROMPT.add_argument("name", help="the prompt's name: its place in the dict, and the stem of its file")
+PROMPT.add_argument("--article", help="id of the article to show the messages for; else the first one")
+PROMPT.add_argument("--articles", help="variable that holds the articles; 'articles' unless given")
+PROMPT.add_argument("--model", action="append", default=[], help="count tokens for this model; may be given again")
+PROMPT.add_argument("--parent", help="show the difference to this prompt; else to the one the front matter names")
+PROMPT.add_argument("--into", default="prompts", help="variable with the dict of prompts; made when missing")
+PROMPT.add_argument("--save", nargs="?", const="prompts", metavar="FOLDER", help="write FOLDER/<name>.prompt")
+PROMPT.add_argument("--overwrite", action="store_true", help="with --save: replace a file that says something else")
 
-_PROMPTS = _Options("%prompts", "List the prompts of this notebook, with what lint finds.")
-_PROMPTS.add_argument("--into", default="prompts", help="variable with the dict of prompts")
+PROMPTS = _Options("%prompts", "List the prompts of this notebook, with what lint finds.")
+PROMPTS.add_argument("--into", default="prompts", help="variable with the dict of prompts")
 
 
 def load_ipython_extension(shell: Any) -> None:
     """Register the magics: ``%load_ext retitlekit`` (or ``retitlekit.magics``)."""
 
     def prompt(line: str, cell: str) -> Draft:
-        return _draft(shell.user_ns, _PROMPT.read(line), cell)
+        return _draft(shell.user_ns, PROMPT.read(line), cell)
 
     def prompts(line: str = "") -> Listing:
-        name = _PROMPTS.read(line).into
+        name = PROMPTS.read(line).into
         return Listing(dict(_held(shell.user_ns, name)), name)
 
-    prompt.__doc__, prompts.__doc__ = _PROMPT.format_help(), _PROMPTS.format_help()
+    prompt.__doc__, prompts.__doc__ = PROMPT.format_help(), PROMPTS.format_help()
     shell.register_magic_function(prompt, "cell", "prompt")
     shell.register_magic_function(prompts, "line", "prompts")
 
