@@ -61,9 +61,6 @@ def to_yaml(document: object) -> str:
             style = "|" if "\n" in text else None
             return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
-        def ignore_aliases(self, _: object) -> bool:
-            return True
-
     Dumper.add_representer(str, Dumper.represent_text)
     return yaml.dump(document, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=10_000)
 
@@ -72,6 +69,11 @@ def _from_yaml(text: str, what: str, first: int = 0) -> Any:
     import yaml
 
     try:
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            if isinstance(event, yaml.AliasEvent):  # a few lines of these can stand for gigabytes
+                raise PromptError(
+                    f"{what}: line {event.start_mark.line + 1 + first}: write out what *{event.anchor} is"
+                )
         return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as problem:
         mark = getattr(problem, "problem_mark", None)
@@ -316,7 +318,7 @@ def _read_prompty(text: str, name: str) -> Sheet:
     _read_inputs(sheet, front.get("inputs"), name)
     sheet.take(front, "name", "description", "model", "inputs", "template", "metadata")
     pieces: list[tuple[str, list[str]]] = [("system", [])]
-    for number, line in enumerate(body.split("\n"), before + 1):
+    for number, line in enumerate(body.splitlines(), before + 1):  # as Prompty does: more than \n
         if found := _PROMPTY_ROLE.fullmatch(line):
             pieces.append((_role(found[1].lower(), f"{name}: line {number}"), []))
             sheet.lost += ["attributes of a message"] if found[2] else []
@@ -434,7 +436,7 @@ def _promptfoo_turns(raw: str, name: str) -> Turns:
     """A list of messages as JSON or YAML, or else one user message."""
     try:
         listed: Any = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         listed = _from_yaml(raw, name) if re.match(r"\s*- ", raw) else None
     if isinstance(listed, list):
         return _messages(listed, _jinja_parts, name)

@@ -158,6 +158,8 @@ def _text(source: str | os.PathLike[str]) -> tuple[str, str]:
     """The text and a name for it."""
     if isinstance(source, str) and ("\n" in source or not source.lower().endswith(SUFFIXES)):
         return source, "imported"
+    if not isinstance(source, str | os.PathLike):
+        raise PromptError(f"import_prompt() takes a text or a path, not {type(source).__name__}")
     path = Path(source)
     try:
         return path.read_text(encoding="utf-8-sig"), path.name.split(".")[0] or "imported"

@@ -73,7 +73,7 @@ class Draft:
         lines = [self.problem] if self.problem else []
         lines += [f"{count:,} tokens for {model}" for model, count in self.tokens.items()]
         if self.parent and self.prompt.about.get("parent") != self.parent:
-            lines.append(f"The file does not name its parent: metadata: {{retitlekit: {{parent: {self.parent}}}}}")
+            lines.append(f"The file does not name this parent: metadata: {{retitlekit: {{parent: {self.parent}}}}}")
         return lines + ([f"saved as {self.path}"] if self.path else [])
 
     def __repr__(self) -> str:
@@ -100,7 +100,7 @@ class Draft:
         parts += [f"<p>{html.escape(line)}</p>" for line in self._tails()]
         if self.parent:
             diff = self.diff or f"no difference to {self.parent}"
-            parts.append(f"<pre>{chr(10).join(map(_marked, diff.splitlines()))}</pre>")
+            parts.append(f'<pre tabindex="0">{chr(10).join(map(_marked, diff.splitlines()))}</pre>')
         return html.card(f'<div class="rk-draft">{"".join(parts)}</div>', _STYLE)
 
 

@@ -262,7 +262,7 @@ PIECES = st.lists(
         st.sampled_from(
             ["{", "{{", "}}", "{%", "{#", "$", "\\", "$$", "\n", "user:\n", "{{title}}", "${", "---", '"', "'"]
         ),
-        st.text("a {}$\\\n'\"é#%", max_size=6),
+        st.text("a {}$\\\n'\"é#%\u2028\x85\x0c", max_size=6),
     ),
     min_size=1,
     max_size=8,
@@ -399,6 +399,8 @@ def test_llm_without_a_prompt() -> None:
         ("prompt: [a]\n", "llm", "prompt must be text"),
         ("prompt: |\n  x\n  System: y\n", "llm", "opens a message in a .prompt file"),
         ("nowhere.yaml", "llm", "cannot be read"),
+        ("prompt: x\ndefaults: &a {b: 1}\noptions: *a\n", "llm", r"line 3: write out what \*a is"),
+        ("[" * 100_000, "promptfoo", "not a Jinja2|not YAML|there is no text"),
     ],
 )
 def test_what_cannot_be_imported(text: str, of: str, says: str) -> None:

@@ -88,7 +88,7 @@ def test_difference_to_the_parent(shell: InteractiveShell, front: str) -> None:
     assert "one" == draft.parent
     assert {"--- one", "+++ two"} <= set(repr(draft).splitlines())
     assert "+Rewrite the title. Answer with the title only, in capitals." in "\n".join(repr(draft).splitlines())
-    assert ("does not name its parent" in repr(draft)) == (not front)
+    assert ("does not name this parent" in repr(draft)) == (not front)
 
 
 def test_tokens_per_model(shell: InteractiveShell) -> None:
