@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -65,15 +65,28 @@ def to_yaml(document: object) -> str:
     return yaml.dump(document, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=10_000)
 
 
+_DEEPEST = 50
+
+
+def _check_events(events: Iterable[Any], what: str, first: int) -> None:
+    """Refuse what makes a small YAML text huge or slow to read: aliases, and depth."""
+    import yaml
+
+    depth = 0
+    for event in events:
+        place = f"{what}: line {event.start_mark.line + 1 + first}"
+        if isinstance(event, yaml.AliasEvent):
+            raise PromptError(f"{place}: write out what *{event.anchor} is")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise PromptError(f"{place}: nested more than {_DEEPEST} deep")
+
+
 def _from_yaml(text: str, what: str, first: int = 0) -> Any:
     import yaml
 
     try:
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
-            if isinstance(event, yaml.AliasEvent):  # a few lines of these can stand for gigabytes
-                raise PromptError(
-                    f"{what}: line {event.start_mark.line + 1 + first}: write out what *{event.anchor} is"
-                )
+        _check_events(yaml.parse(text, Loader=yaml.SafeLoader), what, first)
         return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as problem:
         mark = getattr(problem, "problem_mark", None)
