@@ -109,7 +109,9 @@ def _sweep(args: argparse.Namespace) -> int:
     articles = rk.load_articles(args.articles)[: args.limit]
     prompts = rk.load_prompts(args.prompts)
     if args.show and args.show not in prompts:
-        raise rk.PromptError(f"--show {args.show}: there is no such prompt in {args.prompts}; it has {', '.join(prompts)}")
+        raise rk.PromptError(
+            f"--show {args.show}: there is no such prompt in {args.prompts}; it has {', '.join(prompts)}"
+        )
     trials = rk.plan(
         prompts,
         articles,

@@ -32,6 +32,8 @@ LAYERS = [
         "words",
         "sentences",
         "trims",
+        "cuts",
+        "grammar",
         "messages",
         "store",
     },
