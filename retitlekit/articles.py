@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, overload
 from warnings import warn
 
 from retitlekit.errors import ArticleError, RetitlekitWarning
-from retitlekit.html import table
+from retitlekit.html import table, visible
 from retitlekit.readers import read
-from retitlekit.records import FIELDS, Change, Repair, Skip, Unreadable, fields_of, key, names_of
+from retitlekit.records import FIELDS, Change, Repair, Skip, Unreadable, fields_of, id_from, key, names_of
 from retitlekit.repairs import whole
 
 if TYPE_CHECKING:
@@ -210,11 +210,11 @@ def load_articles(
             for name in values if wanted else ():
                 wanted.pop(key(name), None)
             article, changes = _article(values, names)
-            repairs += [Repair(file, line, article.id, *change) for change in changes]
             first, place = found.setdefault(article.id, (article, _place(file, line)))
             if first is not article:
                 _check_same(first, article, place)
-                repairs.append(Repair(file, line, article.id, "id", "duplicate dropped", article.title, ""))
+                changes = [("id", "duplicate dropped", article.title, "")]
+            repairs += [Repair(file, line, article.id, *change) for change in changes]
         except Unreadable as bad:
             skipped.append(Skip(file, line, bad.id, bad.field, bad.problem))
     if not found and not skipped:
@@ -235,8 +235,8 @@ def load_articles(
 
 # Repairs that guessed or lost something, or leave little to go by; the rest is housekeeping, and in .repairs only.
 _DOUBTFUL = {
-    *("not UTF-8, read as Windows-1252", "mojibake", "XML not well-formed", "empty body"),
-    *("duplicate dropped", "no date, dropped", "no text, dropped"),
+    *("not UTF-8, read as Windows-1252", "not in the encoding it declares", "XML not well-formed", "mojibake"),
+    *("duplicate dropped", "no date, dropped", "no text, dropped", "empty body"),
 }
 
 
@@ -248,12 +248,13 @@ def _article(values: Mapping[Any, Any], names: Mapping[str, tuple[str, ...]]) ->
 def _check_same(first: Article, second: Article, place: str) -> None:
     """Two articles of one id must be one; a page that comes again with another date is."""
     if (first.title, first.body) != (second.title, second.body):
-        raise Unreadable(f"another article has the id {second.id!r}, at {place}", "id", second.id)
+        made = f" made from {second.url}" if second.url and second.id == id_from(second.url) else ""
+        raise Unreadable(f"another article has the id {second.id!r}{made}, at {place}", "id", second.id)
 
 
 def _listed(skipped: list[Skip], most: int) -> str:
     lines = [f"{_place(s.file, s.line)}: {s.field + ': ' if s.field else ''}{s.problem}" for s in skipped[:most]]
-    return "\n".join(lines) + (f"\n… and {len(skipped) - most:,} more" if len(skipped) > most else "")
+    return visible("\n".join(lines)) + (f"\n… and {len(skipped) - most:,} more" if len(skipped) > most else "")
 
 
 def _place(file: str, line: int | None) -> str:
@@ -264,11 +265,12 @@ def _place(file: str, line: int | None) -> str:
 
 
 def _named(source: object) -> str:
-    return str(source) if isinstance(source, str | os.PathLike) else f"the given {type(source).__name__}"
+    return visible(source) if isinstance(source, str | os.PathLike) else f"the given {type(source).__name__}"
 
 
 def _table(rows: list[Any], kind: Any) -> pd.DataFrame:
     import pandas as pd
 
     dtypes = {name: "Int64" if name == "line" else "string" for name in kind._fields}
+    rows = [[whole(value) if isinstance(value, str) else value for value in row] for row in rows]
     return pd.DataFrame(rows, columns=list(kind._fields)).astype(dtypes)

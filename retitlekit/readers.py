@@ -7,34 +7,31 @@ yielded in its place, so that the others follow.
 from __future__ import annotations
 
 import csv
-import importlib
 import io
 import json
 import os
 import re
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from retitlekit import web
 from retitlekit.errors import ArticleError
-from retitlekit.records import FIELDS, Record, Repair, Unreadable, filled, key
-from retitlekit.repairs import paragraphs
+from retitlekit.records import FIELDS, Record, Repair, Unreadable, filled, key, text_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_LARGEST = 50_000_000  # bytes of a feed, a page or a text
-_LONGEST_FETCH = 120  # seconds
+_LARGEST = 50_000_000  # bytes of a file that holds one article, or of a feed
 
 
 def read(source: object, repairs: list[Repair]) -> Iterator[Record]:
     """The records of a path, an address, a DataFrame or an iterable; what was mended on the way goes into `repairs`."""
     pandas = sys.modules.get("pandas")
     if isinstance(source, str) and _is_url(source):
-        return _address(source, repairs)
+        return web.address(source, repairs)
     if isinstance(source, str | os.PathLike):
         return _path(Path(os.path.expanduser(os.fsdecode(source))), repairs)  # noqa: PTH111 - Path's own may raise
     if pandas is not None and isinstance(source, pandas.DataFrame):
@@ -65,7 +62,10 @@ def _frame(frame: pd.DataFrame) -> Iterator[Record]:
 
 def _row(names: Iterable[str], values: Iterable[Any]) -> dict[str, Any]:
     """One row of a table; of columns with the same name the first counts."""
-    return dict(reversed(list(zip(names, values, strict=False))))
+    row: dict[str, Any] = {}
+    for name, value in zip(names, values, strict=False):
+        row.setdefault(name, value)
+    return row
 
 
 def _iterable(given: Iterable[Any]) -> Iterator[Record]:
@@ -132,23 +132,6 @@ def _bytes(path: Path) -> bytes:
     return raw
 
 
-def _text(raw: bytes, place: str, repairs: list[Repair], line: int | None = None) -> str:
-    """Bytes as text. UTF-8, else UTF-16 by its mark, else those lines that are no UTF-8 as Windows-1252."""
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        repairs.append(Repair(place, line, "", "", "not UTF-8, read as UTF-16", "", ""))
-        return raw.decode("utf-16", "replace")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as problem:
-        lines = raw.splitlines(keepends=True)
-        if len(lines) > 1:
-            return "".join(_text(each, place, repairs, number) for number, each in enumerate(lines, 1))
-        text = raw.decode("cp1252", "replace")
-        near = text[max(0, problem.start - 40) : problem.start + 40].strip()
-        repairs.append(Repair(place, line, "", "", "not UTF-8, read as Windows-1252", "", near))
-        return text
-
-
 # ---- files of many articles
 
 
@@ -156,9 +139,9 @@ def _jsonl(path: Path, repairs: list[Repair]) -> Iterator[Record]:
     with path.open("rb") as file:
         wide = file.read(2) in (b"\xff\xfe", b"\xfe\xff")
         file.seek(0)
-        lines = _text(file.read(), str(path), repairs).encode("utf-8", "replace").split(b"\n") if wide else file
+        lines = text_of(file.read(), str(path), repairs).encode("utf-8", "replace").split(b"\n") if wide else file
         for number, raw in enumerate(lines, 1):
-            line = _text(raw, str(path), repairs, number).strip()
+            line = text_of(raw, str(path), repairs, number).strip()
             if line:
                 yield Record(str(path), number, _object(line))
 
@@ -172,7 +155,7 @@ def _object(line: str) -> Mapping[str, Any] | str:
 
 
 def _json(path: Path, repairs: list[Repair]) -> Iterator[Record]:
-    text = _text(path.read_bytes(), str(path), repairs)
+    text = text_of(path.read_bytes(), str(path), repairs)
     try:
         listed = json.loads(text)
     except (ValueError, RecursionError) as problem:
@@ -188,7 +171,7 @@ def _json(path: Path, repairs: list[Repair]) -> Iterator[Record]:
 
 
 def _csv(path: Path, repairs: list[Repair]) -> Iterator[Record]:
-    lines = list(io.StringIO(_text(path.read_bytes(), str(path), repairs), newline=""))
+    lines = list(io.StringIO(text_of(path.read_bytes(), str(path), repairs), newline=""))
     tabs = path.suffix.lower() == ".tsv"
     delimiter = "\t" if tabs else max(",;\t|", key=lambda mark: lines[0].count(mark) if lines else 0)
     records: list[tuple[int, list[str]]] = []
@@ -206,7 +189,7 @@ def _csv(path: Path, repairs: list[Repair]) -> Iterator[Record]:
     for begins, values in records:
         record: Mapping[str, str] | str = _row(header, values)
         if len(values) < len(header) or any(values[len(header) :]):
-            record = f"has {len(values)} fields, the header has {len(header)}"
+            record = f"expected {len(header)} fields, as in the header, found {len(values)}"
         elif begins == records[-1][0] < len(lines) and "".join(lines[begins - 1 :]).count('"') % 2:
             record = "a quote that opens here is never closed"
         yield Record(str(path), begins, record)
@@ -220,10 +203,20 @@ def _parquet(path: Path, repairs: list[Repair]) -> Iterator[Record]:  # noqa: AR
     try:
         file: Any = pq.ParquetFile(path)  # type: ignore[no-untyped-call]
         for batch in file.iter_batches(batch_size=1000):  # small: a column of embeddings is large as Python's numbers
-            for number, values in enumerate(batch.to_pylist(), number + 1):  # noqa: B020 - goes on counting
-                yield Record(str(path), number, values)
-    except (pa.lib.ArrowException, OSError, ValueError, OverflowError) as problem:
+            for values in zip(*map(_values, batch.columns), strict=True):
+                number += 1
+                yield Record(str(path), number, _row(batch.schema.names, values))
+    except (pa.lib.ArrowException, OSError, ValueError) as problem:
         raise ArticleError(f"{path} is not a Parquet file that can be read: {problem}") from problem
+
+
+def _values(column: Any) -> list[Any]:
+    """A column of Parquet as Python's values; one that Python does not have (the year 20,000) as its exception."""
+    try:
+        values: list[Any] = column.to_pylist()
+    except (ValueError, OverflowError) as problem:
+        values = [problem] if len(column) == 1 else [_values(column[n : n + 1])[0] for n in range(len(column))]
+    return values
 
 
 # ---- files of one article
@@ -233,7 +226,7 @@ def _document(raw: bytes, place: str, repairs: list[Repair]) -> dict[str, Any]:
     """A Markdown or text file: YAML front matter, a `# title` (without front matter a first line will do), the body."""
     import yaml
 
-    text = _text(raw, place, repairs).replace("\r\n", "\n").strip()
+    text = text_of(raw, place, repairs).replace("\r\n", "\n").strip()
     if not text:
         raise Unreadable("is empty")
     front, record = re.match(r"---[ \t]*\n(.*?\n)??---[ \t]*(?:\n|$)", text, re.DOTALL), dict[str, Any]()
@@ -257,125 +250,15 @@ def _document(raw: bytes, place: str, repairs: list[Repair]) -> dict[str, Any]:
     title = next((record[key(name)] for name in FIELDS["title"] if record.get(key(name))), None)
     if heading and title == (heading[1] or heading[2]):
         text = text[heading.end() :]
-    elif not front and len(first) <= 300:
+    elif not front and len(first) > 300:
+        raise Unreadable("has no title: no front matter, no heading, and a first line that is too long for one")
+    elif not front:
         record["title"], text = first, rest
     return {**record, "body": text.strip()} if text.strip() else record
 
 
-_MOMENT = re.compile(
-    r"(?i)<meta(?=[^>]{0,300}(?:article:published_time|datePublished))[^>]{0,300}?content=[\"']([^\"']{1,50})"
-    r"|\"datePublished\"\s{0,9}:\s{0,9}\"([^\"]{1,50})"
-)
-
-
-def _page(raw: bytes, place: str, repairs: list[Repair]) -> dict[str, Any]:
-    """A saved web page: what trafilatura takes for its article; the date only where the page declares one."""
-    trafilatura = _extra("trafilatura")
-    text = _page_text(raw, place, repairs)
-    cautious = {"original_date": True, "extensive_search": False}  # else any date in the text will do
-    found = text.strip() and trafilatura.bare_extraction(
-        text, with_metadata=True, include_comments=False, date_extraction_params=cautious
-    )
-    if not found:
-        raise Unreadable("no article is to be found in this page")
-    page, head = found.as_dict(), text[:200_000]
-    language = re.search(r"(?i)<html[^>]{0,300}\blang=[\"']?([\w-]+)", head)
-    moment = _MOMENT.search(head)
-    parts = (page["text"] or "").split("\n")  # trafilatura ends each paragraph by one line end
-    if parts[0].strip() == (page["title"] or "").strip():
-        del parts[0]
-    return {
-        "title": page["title"],
-        "url": page["url"],
-        "source": page["hostname"],
-        "published_at": (moment[1] or moment[2]) if moment else page["date"],
-        "language": page["language"] or (language and language[1]),
-        "body": "\n\n".join(parts),
-    }
-
-
-def _page_text(raw: bytes, place: str, repairs: list[Repair]) -> str:
-    """A page's text, in the encoding that it declares when it is not UTF-8."""
-    declared = re.search(rb"(?i)<meta[^>]{0,200}charset=[\"']?([\w-]{1,40})", raw[:5000])
-    try:
-        raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        try:
-            return raw.decode(declared[1].decode("ascii") if declared else "utf-8")
-        except (UnicodeError, LookupError):
-            pass
-    return _text(raw, place, repairs)
-
-
-# ---- feeds and addresses
-
-
 def _feed_file(path: Path, repairs: list[Repair]) -> Iterator[Record]:
-    return _feed(_bytes(path), str(path), repairs)
-
-
-def _feed(raw: bytes, name: str, repairs: list[Repair]) -> Iterator[Record]:
-    # As a stream: feedparser takes bytes for a file's name first. The base is for relative links.
-    base = {"content-location": name} if _is_url(name) else {}
-    feed = _extra("feedparser").parse(io.BytesIO(raw), response_headers={"content-type": "application/xml", **base})
-    problem = feed.get("bozo_exception")
-    if not feed.entries:
-        raise ArticleError(f"{name} is no RSS or Atom feed with entries{f' ({problem})' if problem else ''}")
-    if type(problem).__name__ == "SAXParseException":
-        repairs.append(Repair(name, None, "", "", "XML not well-formed", str(problem), ""))
-    for number, entry in enumerate(feed.entries, 1):
-        content = entry.get("content") or [{"value": entry.get("summary")}]
-        values = {
-            "id": entry.get("id"),
-            "title": entry.get("title"),
-            "body": paragraphs(content[0].get("value") or ""),
-            "source": (entry.get("source") or {}).get("title"),
-            "url": entry.get("link"),
-            "published_at": entry.get("published") or entry.get("updated"),
-            "language": feed.feed.get("language"),
-        }
-        yield Record(name, number, values)
-
-
-def _address(url: str, repairs: list[Repair]) -> Iterator[Record]:
-    raw = _fetched(url)
-    root = re.search(rb"(?i)<(rss|feed|rdf:rdf|html)\b", raw[:5000])
-    if not root or root[1].lower() != b"html":
-        yield from _feed(raw, url, repairs)
-        return
-    try:
-        yield Record(url, None, filled(_page(raw, url, repairs), url=url))
-    except Unreadable as bad:
-        yield Record(url, None, bad.problem)
-
-
-def _fetched(url: str) -> bytes:
-    import http.client
-    import urllib.request
-
-    raw, ends = bytearray(), time.monotonic() + _LONGEST_FETCH
-    try:
-        request = urllib.request.Request(url, headers={"User-Agent": "retitlekit"})  # noqa: S310 - http(s) only
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-            while part := answer.read1(1 << 16):
-                raw += part
-                if len(raw) > _LARGEST or time.monotonic() > ends:
-                    raise ArticleError(
-                        f"{url} is larger than {_LARGEST // 1_000_000} MB or takes longer than {_LONGEST_FETCH} s; "
-                        "save a part of it to a file"
-                    )
-            if answer.length:
-                raise ArticleError(f"{url} was cut short by its server, {answer.length:,} bytes before its end")
-    except (OSError, ValueError, http.client.HTTPException) as problem:
-        raise ArticleError(f"{url} cannot be fetched: {problem}") from problem
-    return bytes(raw)
-
-
-def _extra(library: str) -> Any:
-    try:
-        return importlib.import_module(library)
-    except ImportError as problem:
-        raise ArticleError(f"this needs {library} ({problem}): pip install 'retitlekit[web]'") from problem
+    return web.feed(_bytes(path), str(path), repairs)
 
 
 _MANY: dict[str, Callable[[Path, list[Repair]], Iterator[Record]]] = {
@@ -393,6 +276,6 @@ _ONE: dict[str, Callable[[bytes, str, list[Repair]], dict[str, Any]]] = {
     ".md": _document,
     ".markdown": _document,
     ".txt": _document,
-    ".html": _page,
-    ".htm": _page,
+    ".html": web.page,
+    ".htm": web.page,
 }

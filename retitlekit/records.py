@@ -67,6 +67,23 @@ class Unreadable(Exception):  # noqa: N818 - never reaches a user: it becomes a 
         self.problem, self.field, self.id = problem, field, id
 
 
+def text_of(raw: bytes, place: str, repairs: list[Repair], line: int | None = None) -> str:
+    """Bytes as text. UTF-8, else UTF-16 by its mark, else those lines that are no UTF-8 as Windows-1252."""
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        repairs.append(Repair(place, line, "", "", "not UTF-8, read as UTF-16", "", ""))
+        return raw.decode("utf-16", "replace")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        lines = raw.splitlines(keepends=True)
+        if len(lines) > 1:
+            return "".join(text_of(each, place, repairs, number) for number, each in enumerate(lines, 1))
+        text = raw.decode("cp1252", "replace")
+        near = text[max(0, problem.start - 40) : problem.start + 40].strip()
+        repairs.append(Repair(place, line, "", "", "not UTF-8, read as Windows-1252", "", near))
+        return text
+
+
 Change = tuple[str, str, str, str]  # field, what, before, after
 
 
@@ -121,12 +138,13 @@ def fields_of(
         fields[field], made = repaired(field, text or "")
         changes += [(field, *each) for each in made]
     if not fields["title"]:
-        there = "" if record.keys() & set(names["title"]) else f"; there are {', '.join(map(str, values))}"
-        raise Unreadable(f"is missing or empty{there:.200}", "title", fields["id"])
+        there = f"{', '.join(map(str, values)):.150}"
+        hint = "" if record.keys() & set(names["title"]) else f"; columns= says which it is of {there}"
+        raise Unreadable(f"is missing or empty{hint}", "title", fields["id"])
     if not fields["body"]:
         changes.append(("body", "empty body", "", ""))
     fields["source"] = fields["source"] or _host(fields["url"])
-    fields["id"] = fields["id"] or _derived_id(fields)
+    fields["id"] = fields["id"] or id_from(fields["url"] or f"{fields['title']}\n{fields['body']}")
     return {field: text if field == "body" else text or None for field, text in fields.items()}, changes
 
 
@@ -161,8 +179,8 @@ def _as_text(field: str, value: Any) -> str | None:
         return None
 
 
-def _derived_id(fields: Mapping[str, str]) -> str:
-    text = fields["url"] or f"{fields['title']}\n{fields['body']}"
+def id_from(text: str) -> str:
+    """The id of an article that brings none: the same for the same text, anywhere."""
     return blake2b(text.encode(), digest_size=6).hexdigest()
 
 
@@ -177,7 +195,8 @@ def _moment(value: Any, changes: list[Change]) -> str:
         return ""
     if isinstance(value, date):
         return value.isoformat()  # a datetime is a date too
-    text = " ".join((_as_text("published_at", value) or type(value).__name__).split())
+    numpy = hasattr(value, "tolist")  # its moments are numbers to _as_text
+    text = " ".join((str(value) if numpy else _as_text("published_at", value) or type(value).__name__).split())
     iso = re.sub(r" (?=[+-]\d\d:?\d\d$)", "", re.sub(r" ?(UTC|GMT)$", "+00:00", text)) if " " in text else text
     readers: tuple[tuple[Callable[[str], date], str], ...] = (
         (date.fromisoformat, text),

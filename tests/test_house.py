@@ -27,6 +27,7 @@ LAYERS = [
         "readers",
         "records",
         "repairs",
+        "web",
         "prompts",
         "titles",
         "wrappings",
