@@ -89,7 +89,7 @@ class Articles(list[Article]):
     repairs : pandas.DataFrame
         What was changed: `file`, `line`, `id`, `field`, `what`, `before`, `after`; of long texts only the surroundings
         of the first change. In a JSON list, Parquet, a DataFrame, a feed or a list, `line` counts the records; it is
-        <NA> for a file that holds one article.
+        <NA> for a whole file.
     skipped : pandas.DataFrame
         What could not be read: `file`, `line`, `id`, `field`, `problem`.
     """
@@ -170,7 +170,7 @@ def load_articles(
         ============  =============================================================================================
     on_error : {"skip", "raise"}
         "skip" leaves out what cannot be an article, warns once and lists it in `Articles.skipped`; "raise" raises one
-        error that names every such row.
+        error that names every such record.
 
     Returns
     -------
@@ -185,10 +185,11 @@ def load_articles(
 
     Notes
     -----
-    Mended and listed in `Articles.repairs`: bytes that are not UTF-8, text that was once decoded wrongly, HTML, control
-    and invisible characters, white space in titles, line breaks that end paragraphs, Unicode that is not NFC, dates
-    that are none, and articles that come twice. Line ends become ``\n`` without a word. Times may stand as ISO 8601 or
-    RFC 2822; a zone is never assumed, and a number of seconds is no date.
+    Repaired and listed in `Articles.repairs`: bytes that are not UTF-8, text that was once decoded wrongly (as ftfy
+    judges it), HTML, control and invisible characters, white space in titles, line breaks that end paragraphs, Unicode
+    that is not NFC. Line ends become ``\n`` without a word. What had to be guessed or dropped is counted in a warning
+    too: encodings, dates that are none, empty bodies, articles that come twice. Times may stand as ISO 8601 or RFC
+    2822; a zone is never assumed, and a number of seconds is no date. Links that lead out of a folder are not followed.
 
     Examples
     --------

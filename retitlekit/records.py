@@ -50,6 +50,9 @@ class Repair(NamedTuple):
     after: str
 
 
+Change = tuple[str, str, str, str]  # what a Repair tells beside its place: field, what, before, after
+
+
 class Skip(NamedTuple):
     """A row of `Articles.skipped`."""
 
@@ -77,14 +80,11 @@ def text_of(raw: bytes, place: str, repairs: list[Repair], line: int | None = No
     except UnicodeDecodeError as problem:
         lines = raw.splitlines(keepends=True)
         if len(lines) > 1:
-            return "".join(text_of(each, place, repairs, number) for number, each in enumerate(lines, 1))
+            return "".join(text_of(each, place, repairs, line or number) for number, each in enumerate(lines, 1))
         text = raw.decode("cp1252", "replace")
         near = text[max(0, problem.start - 40) : problem.start + 40].strip()
         repairs.append(Repair(place, line, "", "", "not UTF-8, read as Windows-1252", "", near))
         return text
-
-
-Change = tuple[str, str, str, str]  # field, what, before, after
 
 
 def names_of(columns: Mapping[str, str] | None) -> dict[str, tuple[str, ...]]:
@@ -122,7 +122,10 @@ def fields_of(
     values: Mapping[Any, Any], names: Mapping[str, tuple[str, ...]]
 ) -> tuple[dict[str, str | None], list[Change]]:
     """The fields of an article, and what was changed to get them; raises Unreadable when it can be none."""
-    record = dict(zip(_keys(tuple(values)), values.values(), strict=True))
+    record: dict[str, Any] = {}
+    for name, value in zip(_keys(tuple(values)), values.values(), strict=True):
+        if _blank(record.get(name)):  # "Title" and "title": the first that is filled
+            record[name] = value
     changes: list[Change] = []
     fields: dict[str, str] = {}
     for field, known in names.items():

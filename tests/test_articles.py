@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 import subprocess
 import sys
 import warnings
@@ -13,6 +14,7 @@ import pandas as pd
 import pytest
 
 import retitlekit as rk
+from retitlekit.records import FIELDS
 
 from .conftest import ROOT
 
@@ -199,6 +201,15 @@ def test_other_names(tmp_path: Path) -> None:
         rk.load_articles(path, columns=["title"])
     with pytest.raises(rk.ArticleError, match="on_error='ignore'"):
         rk.load_articles(path, on_error="ignore")
+
+
+def test_known_names_are_documented() -> None:
+    """The table in the docstring names exactly the names that are known."""
+    table = (rk.load_articles.__doc__ or "").split("============\n")[1]
+    words = {name: re.findall(r"\w+", names) for name, names in re.findall(r"(?m)^ {8}(\w+) +((?:.*,\n +)?.*)$", table)}
+    words["source"] = words["source"][:5]  # "else the host of the url"
+
+    assert {name: list(known) for name, known in FIELDS.items()} == words
 
 
 def test_shown() -> None:

@@ -150,6 +150,30 @@ def test_frames(frame: pd.DataFrame, titles: list[str] | None) -> None:
             assert titles == [article.title for article in rk.load_articles(frame)]
 
 
+CELLS = st.one_of(
+    *(st.text(max_size=5), st.integers(), st.floats(), st.none(), st.booleans(), st.binary(max_size=3), st.datetimes()),
+    *(st.lists(st.none(), max_size=2), st.sampled_from([pd.NA, pd.NaT, np.int8(1), np.datetime64("NaT"), {"a": 1}])),
+)
+NAMES = st.sampled_from(["title", "Title", "body", "date", "id", ("title", "x"), ("a",), 1, None, 2.5, pd.NaT, True])
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_any_frame_is_articles_or_an_article_error(data: st.DataObject) -> None:
+    """No names, no dtypes, no cells and no index of a DataFrame crash the reader."""
+    names = data.draw(st.lists(NAMES, min_size=1, max_size=4))
+    rows = data.draw(st.lists(st.lists(CELLS, min_size=len(names), max_size=len(names)), max_size=3))
+    frame = pd.DataFrame(rows, columns=range(len(names)), dtype=object)
+    with contextlib.suppress(TypeError, ValueError, OverflowError):  # where pandas cannot, the cells stay objects
+        frame = frame.infer_objects().convert_dtypes() if data.draw(st.booleans()) else frame
+    frame.columns = pd.Index(names, dtype=object, tupleize_cols=data.draw(st.booleans()))
+    frame.index = pd.Index(data.draw(st.permutations(range(len(frame)))), name=data.draw(NAMES))
+    with warnings.catch_warnings(action="ignore"), contextlib.suppress(rk.ArticleError):
+        found = rk.load_articles(frame)
+
+        assert len(found) + len(found.skipped) + sum(found.repairs.what == "duplicate dropped") == len(frame)
+
+
 DOCUMENTS = {
     "a.md": "---\ntitle: From the front\ndate: 2024-05-01\nurl: https://x.example/a\nlang: no\n---\nLead.\n\nMore.\n",
     "b.md": "# A heading #\n\nLead b.\n\n# Not this\n",
@@ -224,7 +248,7 @@ TOKENS = {
     "jsonl": '{|}|"title"|"body"|:|,|"a"|1|null|NaN|1e999|[|]|\n|"\\ud800"|"\\u0000"|{"title":"a","body":"b"}|'
     + "9" * 30,
     "csv": 'title|body|,|;|\t|"|\n|\r|a|é|\0|id|date|""| ',
-    "md": "---\n|title: x\n|title:\n|? |- a\n|!!python/object |&a |*a|# H\n|text\n|\n|===\n|![|{|[|\t|%|`|'|\0|\x85|+++\n",
+    "md": "---\n|title: x\n|title:\n|? |- a\n|!!python/object |&a |*a|# H\n|text\n|\n|===\n|![|{|[|\t|%|'|\0|+++\n",
 }
 TOKENS |= {
     "json": TOKENS["jsonl"],

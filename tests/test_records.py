@@ -77,6 +77,7 @@ def test_names_of_other_people() -> None:
         **{"GUID": "g", "Pub Date": "2024-01-01", "headline": "Other", "description": "Short", "in-language": "de"}
     )
 
+    assert "It is old." == loaded(**{"Body": "", "BODY": None})[0].body
     assert ("g", "Bridge to close", "It is old.", "2024-01-01", "de") == (
         *(found[0].id, found[0].title, found[0].body),
         *(found[0].published_at, found[0].language),
