@@ -104,10 +104,9 @@ def _folder(folder: Path, repairs: list[Repair]) -> Iterator[Record]:
     shown = [each for each in files if not any(part.startswith(".") for part in each.relative_to(folder).parts)]
     if not shown:
         raise ArticleError(f"{folder} holds no {', '.join(_ONE)} file")
-    inside = os.path.realpath(folder)
     for path in sorted(shown):
         # an unpacked archive must not bring files of this machine into what is sent to a model
-        if os.path.commonpath((inside, os.path.realpath(path))) != inside:
+        if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
             yield Record(str(path), None, "is a link that leads out of the folder")
         else:
             yield _file(path, path.relative_to(folder).with_suffix("").as_posix(), repairs)
