@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
-from functools import cache
 
 
 def repaired(field: str, text: str) -> tuple[str, list[tuple[str, str, str]]]:
@@ -17,7 +16,7 @@ def repaired(field: str, text: str) -> tuple[str, list[tuple[str, str, str]]]:
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     made = []
-    for what, repair in _BY_FIELD.get(field, ()) if text else ():
+    for what, repair in _BY_FIELD[field] if text else ():
         if (after := repair(text)) != text:
             made.append((what, *around(text, after)))
             text = after
@@ -52,20 +51,13 @@ def _unmisread(text: str) -> str:
     return " ".join(fix_encoding(word) if _SUSPECT.search(word) else word for word in text.split(" "))
 
 
-@cache
-def _unescape() -> Callable[[str], str]:
-    from ftfy.fixes import unescape_html
-
-    return unescape_html
-
-
 def _entities(text: str) -> str:
     """Entities as characters, those that were escaped twice or thrice too; "AT&T;" is none."""
-    for _ in range(3):
-        if "&" not in text or (after := _unescape()(text)) == text:
-            break
-        text = after
-    return text
+    if "&" not in text:
+        return text
+    from ftfy.fixes import unescape_html
+
+    return unescape_html(unescape_html(unescape_html(text)))
 
 
 _INLINE = re.compile(
