@@ -63,7 +63,7 @@ def main() -> None:
             seconds, peaks, repairs = zip(*done, strict=True)
             size = path.stat().st_size / 1e6
             times = " | ".join(f"{value:.1f}" for value in (statistics.median(seconds), min(seconds), max(seconds)))
-            print(f"| {path.name} | {size:.0f} | {times} | {statistics.median(peaks):.0f} | {repairs[0]:,} |")
+            print(f"| {path.name} | {size:.1f} | {times} | {statistics.median(peaks):.0f} | {repairs[0]:,} |")
 
 
 if __name__ == "__main__":
