@@ -161,7 +161,7 @@ def test_faults(fault: Fault, error_type: str, retryable: bool) -> None:
     assert caught.value.retry_after == (3.0 if "retry-after" in fault.headers else None)
 
 
-LIMITS = {"x-ratelimit-limit-requests": "60", "x-ratelimit-remaining-requests": "59", "x-ratelimit-reset-requests": "1s"}
+LIMITS = {"x-ratelimit-remaining-requests": "59", "x-ratelimit-reset-requests": "1s"}
 
 
 def test_rate_limit_headers() -> None:
