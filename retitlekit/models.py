@@ -12,11 +12,14 @@ import ipaddress
 import json
 import os
 import re
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import KW_ONLY, dataclass, field
+from email.utils import parsedate_to_datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -132,7 +135,10 @@ def from_endpoint(endpoint: str, name: str) -> Model:
 
 
 class Reply(NamedTuple):
-    """What one call brought. Tokens and cost are None when unknown, never 0 for that."""
+    """What one call brought. Tokens and cost are None when unknown, never 0 for that.
+
+    `headers` is what the answer said of rate limits, names in lower case: ``x-ratelimit-remaining-requests`` …
+    """
 
     completion: str
     finish_reason: str | None
@@ -140,6 +146,7 @@ class Reply(NamedTuple):
     output_tokens: int | None
     cost_usd: float | None
     effective_temperature: float | None
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 async def complete(
@@ -220,6 +227,7 @@ def _reply(model: Model, response: Any, temperature: float | None) -> Reply:
         output_tokens=tokens_out,
         cost_usd=cost,
         effective_temperature=temperature,
+        headers=_limits((getattr(response, "_hidden_params", None) or {}).get("headers")),
     )
 
 
@@ -229,23 +237,35 @@ def _call_error(model: Model, problem: Exception) -> CallError:
         name = "APIConnectionError"  # LiteLLM gives a reset or refused connection the class of a 500
     body = getattr(problem, "body", None)
     out_of_credit = isinstance(body, dict) and body.get("code") == "insufficient_quota"
+    response = getattr(problem, "response", None)
+    headers = _limits(getattr(problem, "litellm_response_headers", None) or getattr(response, "headers", None))
+    status = getattr(problem, "status_code", None)
     return CallError(
         redact(text.removeprefix(f"litellm.{type(problem).__name__}: "), model),
         error_type=name,
         retryable=name in _RETRYABLE and not out_of_credit,
-        retry_after=_retry_after(problem),
+        retry_after=_retry_after(headers),
+        status=int(status) if status and name not in ("APIConnectionError", "Timeout") else None,
+        headers=headers,
     )
 
 
-def _retry_after(problem: Exception) -> float | None:
-    """Seconds that the provider asks us to wait (RFC 9110 Retry-After in seconds, or OpenAI's retry-after-ms)."""
-    response = getattr(problem, "response", None)
-    headers = getattr(problem, "litellm_response_headers", None) or getattr(response, "headers", None) or {}
+def _limits(headers: Mapping[str, str] | None) -> dict[str, str]:
+    """What a header says of rate limits."""
+    told = ((name.lower(), str(value)) for name, value in dict(headers or {}).items())
+    return {name: value for name, value in told if "ratelimit" in name or name in ("retry-after", "retry-after-ms")}
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that the provider asks us to wait: OpenAI's retry-after-ms, or RFC 9110's seconds or date."""
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        value = str(headers.get(name) or "")
+        value = headers.get(name, "")
         if re.fullmatch(r"\d+(\.\d+)?", value):
             return float(value) * unit
-    return None
+    try:
+        return max(0.0, parsedate_to_datetime(headers.get("retry-after", "")).timestamp() - time.time())
+    except ValueError:
+        return None
 
 
 def redact(text: str, model: Model | None = None) -> str:

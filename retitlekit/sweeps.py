@@ -387,7 +387,7 @@ class Job:
                 return None if problem.error_type in ("Timeout", "APIConnectionError") else 0.0
             latency = time.perf_counter() - clock
             response = Response(
-                request.trial_id, self.run_id, started, latency, attempt, *reply, model=request.model.endpoint
+                request.trial_id, self.run_id, started, latency, attempt, *reply[:6], model=request.model.endpoint
             )
             self._responses[request.trial_id] = response
             self._store.save(response)

@@ -44,8 +44,10 @@ class Loopback:
         models: tuple[str, ...] = ("model-a", "model-b"),
         key: str | None = None,
         latency_s: float = 0.0,
+        limits: Mapping[str, str] | None = None,
     ) -> None:
         self.answer, self.models, self.key, self.latency_s = answer, models, key, latency_s
+        self.limits = dict(limits or {})  # headers of every answer
         self.bodies: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.answered: Counter[str] = Counter()
@@ -100,7 +102,7 @@ class Loopback:
             if isinstance(answer, Fault):
                 return await self._misbehave(request, answer)
             self.answered[key] += 1
-            return web.json_response(_completion(body, answer))
+            return web.json_response(_completion(body, answer), headers=self.limits)
         finally:
             self.busy -= 1
 
