@@ -16,14 +16,14 @@ import time
 import uuid
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from retitlekit import __version__
+from retitlekit import __version__, cluster
 from retitlekit import models as _models
 from retitlekit.errors import CallError, PlanError, RetitlekitWarning, SweepError
 from retitlekit.frame import PLAN_COLUMNS, RUN_COLUMNS, STATUSES, check, typed
@@ -32,6 +32,9 @@ from retitlekit.models import Model
 from retitlekit.plans import Articles, Models, Prompts, plan
 from retitlekit.store import Response, Store
 from retitlekit.titles import Extraction, extract_title
+
+if TYPE_CHECKING:
+    import distributed
 
 _CONCURRENCY = 32
 _GRACE_S = 5.0
@@ -48,6 +51,7 @@ def run(
     retries: int = 4,
     on_error: Literal["record", "raise"] = "record",
     progress: bool = True,
+    client: distributed.Client | None = None,
 ) -> pd.DataFrame:
     """Send every trial that the store does not hold, and return the filled frame.
 
@@ -75,6 +79,10 @@ def run(
         "raise" stops at the first trial that fails for good.
     progress : bool
         Show a progress bar with the cost so far and the number of errors.
+    client : distributed.Client, optional
+        Of a dask cluster whose workers are to send the requests, each its share under the same limits (needs
+        ``pip install 'retitlekit[dask]'``, there too). Responses come to the store here as they arrive; keys are
+        looked up where the workers run. See docs/cluster.md.
 
     Returns
     -------
@@ -105,6 +113,7 @@ def run(
         timeout=timeout,
         retries=retries,
         on_error=on_error,
+        client=client,
     )
     return job.wait(progress=progress)
 
@@ -137,6 +146,7 @@ def start(
     timeout: float = 60,
     retries: int = 4,
     on_error: Literal["record", "raise"] = "record",
+    client: distributed.Client | None = None,
 ) -> Job:
     """`run` without waiting: the notebook stays free while the `Job` fills its frame.
 
@@ -153,9 +163,11 @@ def start(
         raise PlanError(f"max_concurrency={max_concurrency!r}: give 1 or more, or None")
     if retries < 0 or timeout <= 0 or (budget_usd is not None and budget_usd < 0):
         raise PlanError("retries and budget_usd must not be negative, and timeout must be above 0")
+    if client is not None:
+        cluster.check_client(client)
     job = Job(trials, Store(store), timeout, retries, on_error == "raise")
     try:
-        job._prepare(max_concurrency or _CONCURRENCY, budget_usd)
+        job._prepare(max_concurrency, budget_usd, client)
     except BaseException:
         job._store.close()
         raise
@@ -176,6 +188,7 @@ def sweep(
     retries: int = 4,
     on_error: Literal["record", "raise"] = "record",
     progress: bool = True,
+    client: distributed.Client | None = None,
     **params: Any,
 ) -> pd.DataFrame:
     """`plan` and `run` in one call, with the arguments of both.
@@ -196,6 +209,7 @@ def sweep(
         retries=retries,
         on_error=on_error,
         progress=progress,
+        client=client,
     )
 
 
@@ -206,11 +220,17 @@ class _Failure(NamedTuple):
     error_type: str
     error: str
 
+    def unsent(self) -> _Failure:
+        """The same, of a trial that was not sent for it."""
+        return _Failure(None, None, 0, self.error_type, f"not sent: {self.error}")
+
 
 class Job:
     """A sweep under way. `frame` is its state now; `wait` ends with the whole; `stop` ends it early."""
 
-    def __init__(self, trials: pd.DataFrame, store: Store, timeout: float, retries: int, raises: bool) -> None:
+    def __init__(
+        self, trials: pd.DataFrame, store: Store | cluster.Sink, timeout: float, retries: int, raises: bool
+    ) -> None:
         self.run_id = uuid.uuid4().hex[:12]
         self._trials = trials
         self._store = store
@@ -221,11 +241,12 @@ class Job:
         self._responses: dict[str, Response] = {}
         self._failures: dict[str, _Failure] = {}
         self._skipped: set[str] = set()
-        self._refused: dict[str, CallError] = {}  # endpoints that refused our key
+        self._refused: dict[str, _Failure] = {}  # endpoints that refused our key
         self._finished = threading.Event()
         self._problem: Exception | None = None
         self._requests = _Requests(trials)
         self._purse: _Purse | None = None
+        self._spread: cluster.Spread | None = None
         self._workers: list[asyncio.Task[None]] = []
         self._loop = _background_loop()
         self._stopping = False
@@ -302,7 +323,7 @@ class Job:
 
     # -- how it runs
 
-    def _prepare(self, concurrency: int, budget_usd: float | None) -> None:
+    def _prepare(self, concurrency: int | None, budget_usd: float | None, client: distributed.Client | None) -> None:
         """Find what is to be sent, check that it can be, and begin."""
         ids = self._trials["trial_id"].to_numpy(dtype=object)
         rows = np.flatnonzero(~self._kept)
@@ -311,12 +332,27 @@ class Job:
         self._total, self._cached = len(rows), len(self._responses)
         todo = [int(row) for row in rows if ids[row] not in self._responses]
         asked = self._requests.models(todo)
-        _models.check_ready(asked)
+        if client is None:
+            _models.check_ready(asked)
+        else:
+            cluster.check_workers(client, asked)
         if budget_usd is not None:
             self._purse = _Purse(budget_usd)
             self._requests.check_prices(todo)
         self._store.begin(self.run_id, time.time(), self._total, __version__)
-        asyncio.run_coroutine_threadsafe(self._main(todo, concurrency), self._loop)
+        if client is None:
+            asyncio.run_coroutine_threadsafe(self._main(todo, concurrency or _CONCURRENCY), self._loop)
+            return
+        self._spread = cluster.Spread(
+            self._books(),
+            client,
+            self._trials,
+            todo,
+            _begin_chunk,
+            max_concurrency=concurrency,
+            budget_usd=budget_usd,
+            options={"timeout": self._timeout, "retries": self._retries, "raises": self._raises},
+        )
 
     async def _main(self, todo: list[int], concurrency: int) -> None:
         rows = iter(todo)
@@ -326,12 +362,18 @@ class Job:
                 if isinstance(result, Exception):
                     self._problem = self._problem or result
         finally:
-            self._store.close()
-            self._finished.set()
+            self._close(None)
+
+    def _close(self, problem: Exception | None) -> None:
+        self._problem = self._problem or problem
+        self._store.close()
+        self._finished.set()
 
     def _end(self, grace_s: float) -> None:
         self._stopping = True
         self._stopped.set()
+        if self._spread is not None:
+            self._spread.stop(grace_s)
         for worker in self._workers:
             self._loop.call_later(grace_s, worker.cancel)
 
@@ -350,7 +392,7 @@ class Job:
     async def _answer(self, request: _Request) -> None:
         refusal = self._refused.get(request.model.endpoint)
         if refusal is not None:
-            self._failures[request.trial_id] = _Failure(None, None, 0, refusal.error_type, f"not sent: {refusal}")
+            self._failures[request.trial_id] = refusal.unsent()
             return
         worst = self._requests.worst_cost(request) if self._purse else 0.0
         if self._purse and not await self._purse.reserve(worst):
@@ -383,24 +425,27 @@ class Job:
                         return 0.0  # stopped while waiting: the trial stays open
                     continue
                 failure = _Failure(started, latency, attempt, problem.error_type, str(problem))
-                self._fail(request, failure, problem)
+                self._fail(request.trial_id, request.model.endpoint, failure)
                 return None if problem.error_type in ("Timeout", "APIConnectionError") else 0.0
             latency = time.perf_counter() - clock
             response = Response(
                 request.trial_id, self.run_id, started, latency, attempt, *reply[:6], model=request.model.endpoint
             )
-            self._responses[request.trial_id] = response
-            self._store.save(response)
-            self.cost_usd += reply.cost_usd or 0.0
+            self._take(response)
             return reply.cost_usd
         raise AssertionError("unreachable: the last attempt returns")
 
-    def _fail(self, request: _Request, failure: _Failure, problem: CallError) -> None:
-        self._failures[request.trial_id] = failure
-        if problem.error_type in ("AuthenticationError", "PermissionDeniedError"):
-            self._refused[request.model.endpoint] = problem
+    def _take(self, response: Response) -> None:
+        self._responses[response.trial_id] = response
+        self._store.save(response)
+        self.cost_usd += response.cost_usd or 0.0
+
+    def _fail(self, trial_id: str, endpoint: str, failure: _Failure) -> None:
+        self._failures[trial_id] = failure
+        if failure.error_type in ("AuthenticationError", "PermissionDeniedError"):
+            self._refused.setdefault(endpoint, failure)
         if self._raises and self._problem is None:
-            self._problem = problem
+            self._problem = CallError(failure.error, error_type=failure.error_type)
             self._end(_GRACE_S)
 
     async def _pause(self, attempt: int, retry_after: float | None) -> bool:
@@ -412,6 +457,51 @@ class Job:
         except TimeoutError:
             return False
         return True
+
+    # -- how a cluster answers it
+
+    def _books(self) -> cluster.Books:
+        """What a `cluster.Spread` tells and asks."""
+        ids, requests = self._trials["trial_id"].to_numpy(dtype=object), self._requests
+
+        def is_over(row: int) -> bool:
+            return ids[row] in self._responses or ids[row] in self._failures or ids[row] in self._skipped
+
+        def to_send(rows: list[int]) -> list[int]:
+            for row in rows:
+                refusal = self._refused.get(requests.endpoint(row)) if self._refused else None
+                if refusal is not None and not is_over(row):
+                    self._failures[ids[row]] = refusal.unsent()
+            return [row for row in rows if not is_over(row)]
+
+        def fail(row: int, failure: Sequence[Any]) -> None:
+            self._fail(ids[row], requests.endpoint(row), _Failure(*failure))
+
+        return cluster.Books(
+            take=lambda row, response: self._take(response._replace(run_id=self.run_id, model=requests.endpoint(row))),
+            fail=fail,
+            skip=lambda row: self._skipped.add(ids[row]),
+            is_over=is_over,
+            to_send=to_send,
+            worst_cost=lambda row: requests.worst_cost(requests[row]),
+            end=self._close,
+        )
+
+
+def _begin_chunk(trials: pd.DataFrame, sink: cluster.Sink, **options: Any) -> cluster.Work:
+    """On a worker: a sweep over one chunk, whose responses go to the sink."""
+    concurrency, budget_usd = options.pop("max_concurrency"), options.pop("budget_usd")
+    job = Job(trials, sink, **options)
+    job._prepare(concurrency, budget_usd, None)
+
+    def outcome() -> cluster.Outcome:
+        job._finished.wait()
+        if job._problem is not None and not job._failures:
+            raise job._problem
+        failures = {trial_id: list(failure) for trial_id, failure in job._failures.items()}
+        return cluster.Outcome(failures, job._purse.spent if job._purse else 0.0)
+
+    return cluster.Work(job.stop, outcome)
 
 
 class _Request(NamedTuple):
@@ -449,6 +539,10 @@ class _Requests:
     def _value(self, column: str, row: int) -> str:
         return str(self._values[column][self._codes[column][row]])
 
+    def endpoint(self, row: int) -> str:
+        """Where a row is sent."""
+        return self._value("endpoint", row)
+
     def models(self, rows: list[int]) -> list[Model]:
         """The models that these rows ask."""
         names = {(self._codes["endpoint"][row], self._codes["model"][row]): row for row in rows}
@@ -482,14 +576,14 @@ class _Purse:
 
     def __init__(self, limit: float) -> None:
         self._limit = limit
-        self._spent = 0.0
+        self.spent = 0.0
         self._reserved: list[float] = []
         self._changed = asyncio.Condition()
 
     async def reserve(self, amount: float) -> bool:
         """Set `amount` aside; False when it will never fit."""
         async with self._changed:
-            while self._spent + math.fsum(self._reserved) + amount > self._limit:
+            while self.spent + math.fsum(self._reserved) + amount > self._limit:
                 if not self._reserved:
                     return False
                 await self._changed.wait()
@@ -500,7 +594,7 @@ class _Purse:
         """Give back what was set aside and book what was spent."""
         async with self._changed:
             self._reserved.remove(reserved)
-            self._spent += spent
+            self.spent += spent
             self._changed.notify_all()
 
 

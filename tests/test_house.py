@@ -38,7 +38,7 @@ LAYERS = [
         "store",
     },
     {"models", "baselines"},
-    {"plans", "sweeps"},
+    {"cluster", "plans", "sweeps"},
     {"scorers", "widths", "evidence", "decide", "winners"},
     {"charts", "drawing"},
     {"widgets"},
