@@ -190,10 +190,7 @@ async def complete(
         seed = int(params.get("seed") or 0) * 1_000_003 + repeat
         title = write_title(model.id, messages, temperature=temperature, seed=seed)
         return Reply(title, "stop", None, None, 0.0, temperature)
-    if temperature is not None:
-        params["temperature"] = temperature
-    call = {"model": model.id, "api_base": model.api_base, "api_key": _key(model), "timeout": timeout, **params}
-    call["max_retries"] = 0  # the SDK's and LiteLLM's own retries multiply: the sweep retries
+    call = _call(model, temperature, params, timeout)
     try:
         async with asyncio.timeout(timeout):
             return await _ask(model, call, messages)
@@ -204,6 +201,12 @@ async def complete(
         raise CallError(text, error_type="APIConnectionError", retryable=True) from None
     except Exception as problem:  # noqa: BLE001 - a provider's code may raise anything; each trial must end as a row
         raise _call_error(model, problem) from None  # the chain could carry the key
+
+
+def _call(model: Model, temperature: float | None, params: Mapping[str, Any], timeout: float) -> dict[str, Any]:
+    heat = {} if temperature is None else {"temperature": temperature}
+    call = {"model": model.id, "api_base": model.api_base, "api_key": _key(model), "timeout": timeout, **params, **heat}
+    return {**call, "max_retries": 0}  # the SDK's and LiteLLM's own retries multiply: the sweep retries
 
 
 async def _ask(model: Model, call: dict[str, Any], messages: Messages) -> Reply:
@@ -235,6 +238,71 @@ def _reply(model: Model, reading: Reading, temperature: float | None, headers: M
         effective_temperature=temperature,
         headers=_limits(headers),
     )
+
+
+# ---- the provider's batch API
+
+BATCH_PROVIDERS = ("openai", "azure", "hosted_vllm", "litellm_proxy")  # those with OpenAI's files and batches
+
+
+async def pack(
+    model: Model, messages: Messages, *, temperature: float | None = None, params: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The JSON body that `complete` would send; nothing is sent."""
+    route = await _route(_call(model, temperature, params or {}, 60), messages)
+    if route is None:
+        raise ModelError(f"{model.name}: only LiteLLM itself can make this call, so it fits in no batch; use run()")
+    return {**route.body, "messages": list(messages)}
+
+
+async def unpack(
+    model: Model,
+    messages: Messages,
+    status: int,
+    body: Mapping[str, Any],
+    *,
+    temperature: float | None = None,
+    params: Mapping[str, Any] | None = None,
+) -> Reply:
+    """The `Reply` that `complete` would make of this answer, at the price of a batch; else raises its `CallError`."""
+    route = await _route(_call(model, temperature, params or {}, 60), messages)
+    try:
+        answer = wire.Answer(status, {}, json.dumps(body).encode())
+        reading = await route.read(answer, messages) if route else None
+    except Exception as problem:  # noqa: BLE001 - as in `complete`
+        raise _call_error(model, problem) from None
+    if route is None or reading is None:
+        raise CallError(f"{model.name}: LiteLLM cannot read this answer", error_type="APIResponseValidationError")
+    price, (tokens_in, tokens_out) = batch_prices(model), (reading.input_tokens, reading.output_tokens)
+    known = price is not None and tokens_in is not None and tokens_out is not None
+    reply = _reply(model, reading, route.body.get("temperature"), None)
+    return reply._replace(cost_usd=tokens_in * price[0] + tokens_out * price[1] if known else None)
+
+
+def check_batches(model: Model) -> None:
+    """Raise a `ModelError` when a model cannot be asked in batches."""
+    if model.embedded:
+        raise ModelError(f"{model.name} answers at once and for nothing: use run()")
+    provider, _ = _provider(model)
+    if provider not in BATCH_PROVIDERS:
+        raise ModelError(f"{model.name}: batches go to {', '.join(BATCH_PROVIDERS)}, not to {provider}; use run()")
+
+
+async def batch_call(model: Model, verb: str, **call: Any) -> Any:
+    """One of LiteLLM's calls for files and batches (``"acreate_batch"`` …), sent once."""
+    provider, base = _provider(model)
+    quiet = {"batch_ignore_default_logging": True}  # else LiteLLM fetches the results by itself, to count their cost
+    try:
+        return await getattr(_litellm(), verb)(
+            custom_llm_provider=provider,
+            api_base=base,
+            api_key=_key(model),
+            max_retries=0,
+            litellm_metadata=quiet,
+            **call,
+        )
+    except Exception as problem:  # noqa: BLE001 - as in `complete`
+        raise _call_error(model, problem) from None
 
 
 _routes: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[object, asyncio.Task[Route | None]]] = WeakKeyDictionary()
@@ -627,6 +695,16 @@ def prices(model: Model) -> tuple[float, float] | None:
         return model.input_cost_per_token, model.output_cost_per_token
     info = _info(model)
     return (info["input_cost_per_token"], info["output_cost_per_token"]) if info else None
+
+
+def batch_prices(model: Model) -> tuple[float, float] | None:
+    """`prices` in a batch: as LiteLLM's map says, else half, which is what providers take."""
+    price = prices(model)
+    info = _info(model) if model.input_cost_per_token is None else None
+    told = [(info or {}).get(f"{kind}_cost_per_token_batches") for kind in ("input", "output")]
+    if None not in told:
+        return told[0], told[1]
+    return price and (price[0] / 2, price[1] / 2)
 
 
 def longest_reply(model: Model, params: Mapping[str, Any]) -> int | None:
