@@ -37,7 +37,12 @@ _LISTED_S = 900.0  # a batch that the provider does not list by then never reach
 # After these nobody knows whether the provider took the batch.
 _UNKNOWN = {"APIConnectionError", "BadGatewayError", "InternalServerError", "ServiceUnavailableError", "Timeout"}
 # What the provider says of a batch that will not change any more, and the error of a trial it did not answer.
-_OVER = {"completed": "BatchIncomplete", "failed": "BatchFailed", "expired": "BatchExpired", "cancelled": "BatchCancelled"}
+_OVER = {
+    "completed": "BatchIncomplete",
+    "failed": "BatchFailed",
+    "expired": "BatchExpired",
+    "cancelled": "BatchCancelled",
+}
 
 
 class _Trial(NamedTuple):
@@ -145,11 +150,14 @@ def collect_batch(
     asked = {trial.trial_id: trial for trial in _trials(trials)}
     texts = Texts(trials)
     end = time.monotonic() + wait_s
+    strange = 0
     with Store(store) as kept:
         try:
-            while under_way := _run(_collect(kept, asked, texts, run_id)):
+            while True:
+                under_way, more = _run(_collect(kept, asked, texts, run_id))
+                strange += more
                 left = end - time.monotonic()
-                if left <= 0:
+                if not under_way or left <= 0:
                     break
                 time.sleep(min(_POLL_S, left))
         except KeyboardInterrupt:
@@ -160,7 +168,7 @@ def collect_batch(
         for trial_id, (error_type, error, submitted_at) in failed.items()
         if trial_id not in responses
     }
-    _report(under_way, failures, len(asked))
+    _report(under_way, failures, len(asked), strange)
     return fill(
         trials,
         answered(trials),
@@ -195,8 +203,10 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run_coroutine_threadsafe(work, background_loop()).result()
 
 
-def _report(under_way: list[Batch], failures: Mapping[str, Failure], asked: int) -> None:
+def _report(under_way: list[Batch], failures: Mapping[str, Failure], asked: int, strange: int) -> None:
     told = []
+    if strange:
+        told.append(f"{strange} lines of the results cannot be read")
     if under_way:
         held = ", ".join(f"{batch.batch_id or 'one to be confirmed'} ({batch.status})" for batch in under_way[:4])
         told.append(f"{len(under_way)} batches are under way: {held}; collect_batch(trials) again later")
@@ -292,8 +302,8 @@ async def _submit_one(store: Store, model: Model, endpoint: str, lines: Mapping[
             store.drop_batch(batch)
             raise
         raise CallError(
-            f"{problem}. Whether the provider took the batch of {len(lines)} trials is not known: collect_batch(trials) "
-            f"will find out; until then they are not submitted again",
+            f"{problem}. Whether the provider took the batch of {len(lines)} trials is not known: "
+            "collect_batch(trials) will find out; until then they are not submitted again",
             error_type=problem.error_type,
         ) from None
     confirmed = replace(batch, batch_id=str(made.id), status=str(made.status))
@@ -304,9 +314,9 @@ async def _submit_one(store: Store, model: Model, endpoint: str, lines: Mapping[
 # ---- collecting
 
 
-async def _collect(store: Store, asked: Mapping[str, _Trial], texts: Texts, run_id: str) -> list[Batch]:
-    """Take the answers of the batches that are over; returns those that are not."""
-    under_way = []
+async def _collect(store: Store, asked: Mapping[str, _Trial], texts: Texts, run_id: str) -> tuple[list[Batch], int]:
+    """Take the answers of the batches that are over; returns those that are not, and the number of unreadable lines."""
+    under_way, strange = [], 0
     for batch, held in store.open_batches(asked).items():
         model = asked[next(iter(held))].model
         found = await _confirmed(store, model, batch)
@@ -323,9 +333,9 @@ async def _collect(store: Store, asked: Mapping[str, _Trial], texts: Texts, run_
         for file_id in (state.output_file_id, state.error_file_id):
             if file_id:
                 content = (await _models.batch_call(model, "afile_content", file_id=file_id)).content
-                await _take(store, found, content, held, asked, texts, run_id, outcomes)
+                strange += await _take(store, found, content, held, asked, texts, run_id, outcomes)
         store.close_trials(found, outcomes)
-    return under_way
+    return under_way, strange
 
 
 def _is_over(state: Any) -> bool:
@@ -351,8 +361,11 @@ async def _take(
     texts: Texts,
     run_id: str,
     outcomes: dict[str, tuple[str, str] | None],
-) -> None:
-    """Keep what a result file says of the trials that are held: answers in the store, errors in `outcomes`."""
+) -> int:
+    """Keep what a result file says of the trials that are held: answers in the store, errors in `outcomes`.
+
+    Returns the number of lines that cannot be read.
+    """
     strange = 0
     for line in content.splitlines():
         parsed = _parsed(line)
@@ -373,18 +386,11 @@ async def _take(
         except CallError as problem:
             outcomes[trial_id] = (problem.error_type, str(problem))
             continue
-        response = Response(
-            trial_id, run_id, batch.submitted_at, None, 1, *reply[:6], model=trial.model.endpoint
-        )
+        response = Response(trial_id, run_id, batch.submitted_at, None, 1, *reply[:6], model=trial.model.endpoint)
         store.keep(texts.titled(response, trial.row))
         outcomes[trial_id] = None
     store.flush()
-    if strange:
-        warnings.warn(
-            f"{strange} lines of the results of batch {batch.batch_id} cannot be read; their trials are rows with an error",
-            RetitlekitWarning,
-            stacklevel=2,
-        )
+    return strange
 
 
 def _parsed(line: bytes) -> tuple[str, int, dict[str, Any], tuple[str, str] | None] | None:

@@ -22,7 +22,7 @@ from retitlekit import __version__
 from retitlekit import models as _models
 from retitlekit.errors import ModelError, PlanError
 from retitlekit.models import Model
-from retitlekit.store import Response
+from retitlekit.store import Batch, Response
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +33,7 @@ _CHUNKS_A_WORKER = 4
 _AHEAD = 2  # chunks handed to dask for each worker
 _LOOK_S = 0.03  # between two looks into an empty queue
 _SETTLE_S = 3.0  # beyond the grace period, for what is still on its way to the client
-_SENT = ["trial_id", "model", "endpoint", "temperature", "params", "repeat", "messages"]
+_SENT = "trial_id original_title body model endpoint temperature params repeat messages".split()
 
 
 class Ticket(NamedTuple):
@@ -126,21 +126,35 @@ class Sink:
     """Stands for the store on a worker: responses wait in it until they are sent to the client."""
 
     def __init__(self) -> None:
+        self.landed: object = None
+        self.lost: list[Response] = []
+        self.closed = False
         self._waiting: deque[Response] = deque()
         self._stirred = threading.Event()
-        self.closed = False
 
     def find(self, _: Iterable[str]) -> dict[str, Response]:
         """Nothing: the client asked its store before."""
         return {}
 
-    def begin(self, *run: object) -> None:
+    def begin(self, *_: object) -> None:
         """Nothing: the client noted the run."""
 
-    def save(self, response: Response) -> None:
+    def open_batches(self, _: Iterable[str]) -> dict[Batch, set[str]]:
+        """None: the client asked its store before."""
+        return {}
+
+    def retitle(self, _: object) -> None:
+        """Nothing: there are no old titles."""
+
+    def keep(self, response: Response) -> None:
         """Have it sent."""
         self._waiting.append(response)
         self._stirred.set()
+
+    @property
+    def backlog(self) -> int:
+        """Responses that wait."""
+        return len(self._waiting)
 
     def close(self) -> None:
         """Say that no more will come."""

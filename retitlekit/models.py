@@ -273,10 +273,10 @@ async def unpack(
         raise _call_error(model, problem) from None
     if route is None or reading is None:
         raise CallError(f"{model.name}: LiteLLM cannot read this answer", error_type="APIResponseValidationError")
-    price, (tokens_in, tokens_out) = batch_prices(model), (reading.input_tokens, reading.output_tokens)
-    known = price is not None and tokens_in is not None and tokens_out is not None
-    reply = _reply(model, reading, route.body.get("temperature"), None)
-    return reply._replace(cost_usd=tokens_in * price[0] + tokens_out * price[1] if known else None)
+    cost, price = None, batch_prices(model)
+    if price is not None and reading.input_tokens is not None and reading.output_tokens is not None:
+        cost = reading.input_tokens * price[0] + reading.output_tokens * price[1]
+    return _reply(model, reading, route.body.get("temperature"), None)._replace(cost_usd=cost)
 
 
 def check_batches(model: Model) -> None:
@@ -700,10 +700,10 @@ def prices(model: Model) -> tuple[float, float] | None:
 def batch_prices(model: Model) -> tuple[float, float] | None:
     """`prices` in a batch: as LiteLLM's map says, else half, which is what providers take."""
     price = prices(model)
-    info = _info(model) if model.input_cost_per_token is None else None
-    told = [(info or {}).get(f"{kind}_cost_per_token_batches") for kind in ("input", "output")]
-    if None not in told:
-        return told[0], told[1]
+    told = (_info(model) or {}) if model.input_cost_per_token is None else {}
+    pair = told.get("input_cost_per_token_batches"), told.get("output_cost_per_token_batches")
+    if pair[0] is not None and pair[1] is not None:
+        return pair[0], pair[1]
     return price and (price[0] / 2, price[1] / 2)
 
 

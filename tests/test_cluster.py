@@ -107,9 +107,7 @@ def test_a_killed_worker(server: Loopback, client: distributed.Client) -> None:
     assert 120 <= paid <= 120 + 4 + 2  # four under way on each worker, and what had not left it yet
 
 
-def test_a_key_that_workers_lack(
-    server: Loopback, client: distributed.Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_key_that_workers_lack(server: Loopback, client: distributed.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker without the key is named before anything is sent; a key of the client does not travel."""
     monkeypatch.setenv("CLIENT_KEY", "sk-planted-0123456789")
     trials = plan(server, models=rk.Model("openai/model-a", api_base=server.base, api_key_env="CLIENT_KEY"))
@@ -232,5 +230,3 @@ def test_allowances_are_never_exceeded(
         assert spent + sum(ticket.budget_usd or 0 for ticket in out) <= budget + 1e-9
         assert sum(ticket.max_concurrency or 0 for ticket in out) <= requests
         assert sum(ticket.share for ticket in out) <= 1 + 1e-9
-
-
