@@ -178,7 +178,7 @@ def test_a_cancelled_batch(server: BatchServer) -> None:
 
 
 def test_disorder(server: BatchServer) -> None:
-    """Lines come in any order, twice, broken, from elsewhere or not at all; each row gets its own answer or an error."""
+    """Lines come in any order, twice, broken, from elsewhere or not at all; each row has its own answer or an error."""
 
     def spoil(lines: list[Any]) -> list[Any]:
         random.Random(1).shuffle(lines)
