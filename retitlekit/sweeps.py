@@ -236,16 +236,17 @@ class Job:
     @property
     def frame(self) -> pd.DataFrame:
         """The frame as it stands; rows that wait are "planned", or "cancelled" once the job has ended."""
-        return fill(
-            self._trials,
-            self._kept,
-            self._texts,
-            run_id=self.run_id,
-            responses=self._responses,
-            failures=self._failures,
-            skipped=self._skipped,
-            open_status="cancelled" if self._finished.is_set() else "planned",
-        )
+        with _collecting_seldom():
+            return fill(
+                self._trials,
+                self._kept,
+                self._texts,
+                run_id=self.run_id,
+                responses=self._responses,
+                failures=self._failures,
+                skipped=self._skipped,
+                open_status="cancelled" if self._finished.is_set() else "planned",
+            )
 
     def wait(self, *, progress: bool = True) -> pd.DataFrame:
         """Wait for the end and return the frame; an interrupt stops the sweep and keeps what was answered."""
@@ -327,14 +328,16 @@ class Job:
 
     def _stored(self, ids: np.ndarray, rows: np.ndarray) -> dict[str, Response]:
         """What the store holds of these rows; where titles must be extracted anew, they are kept there."""
-        found = self._store.find(ids[rows])
-        stale = []
-        for row in rows:
-            response = found.get(ids[row])
-            if response is not None and (titled := self._texts.titled(response, int(row))) is not response:
-                found[ids[row]] = titled
-                stale.append(titled)
-        self._store.retitle(stale)
+        with _collecting_seldom():
+            found = self._store.find(ids[rows])
+            stale = []
+            for row in rows.tolist():
+                response = found.get(ids[row])
+                if response is not None and (titled := self._texts.titled(response, row)) is not response:
+                    found[ids[row]] = titled
+                    stale.append(titled)
+        if stale:
+            self._store.retitle(stale)
         return found
 
     def _keep(self, request: _Request, response: Response) -> None:
