@@ -46,6 +46,7 @@ class Texts:
         self._values = [column.categories.to_list() for column in columns]
         self._codes = np.array([column.codes for column in columns], dtype=np.int64)
         self._instructions = lru_cache(maxsize=4096)(self._read_instructions)
+        self._extract = lru_cache(maxsize=4096)(self._extract_title)
         alike = np.zeros(len(trials), dtype=np.int64)
         for codes, values in zip(self._codes, self._values, strict=True):
             alike = alike * (len(values) + 1) + codes
@@ -57,11 +58,7 @@ class Texts:
         extractor = int(self.extractors[row])
         if response.extractor == extractor:
             return response
-        found = extract_title(
-            response.completion,
-            finish_reason=response.finish_reason,
-            instructions=self._instructions(*self._codes[:, row].tolist()),
-        )
+        found = self._extract(response.completion, response.finish_reason, *self._codes[:, row].tolist())
         same = found.title == response.completion  # then one text in memory, not two
         return response._replace(
             title=response.completion if same else found.title,
@@ -69,6 +66,9 @@ class Texts:
             problem=found.problem,
             extractor=extractor,
         )
+
+    def _extract_title(self, completion: str, finish_reason: str | None, *place: int) -> titles.Extraction:
+        return extract_title(completion, finish_reason=finish_reason, instructions=self._instructions(*place))
 
     def _extractor(self, row: int) -> int:
         digest = blake2b(_code(), digest_size=8)
