@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import KW_ONLY, dataclass, field
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -28,7 +28,7 @@ from weakref import WeakKeyDictionary
 from retitlekit import providers, wire
 from retitlekit.baselines import BASELINES, write_title
 from retitlekit.errors import CallError, ModelError
-from retitlekit.providers import Messages, Reading, Route
+from retitlekit.providers import Messages, Reading, Route, Routes
 from retitlekit.providers import litellm as _litellm
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class Model:
         """Whether it is one of the baselines that live in this package and need no network."""
         return self.id.startswith("baseline/")
 
-    @property
+    @cached_property
     def endpoint(self) -> str:
         """How it is reached, as the JSON of the frame's `endpoint` column; holds no key."""
         kept = {key: value for key, value in dataclasses.asdict(self).items() if key not in ("name", "params")}
@@ -190,10 +190,10 @@ async def complete(
         seed = int(params.get("seed") or 0) * 1_000_003 + repeat
         title = write_title(model.id, messages, temperature=temperature, seed=seed)
         return Reply(title, "stop", None, None, 0.0, temperature)
-    call = _call(model, temperature, params, timeout)
+    call = _call(model, messages, temperature, params, timeout)
     try:
         async with asyncio.timeout(timeout):
-            return await _ask(model, call, messages)
+            return await _ask(model, call)
     except TimeoutError as problem:
         raise CallError(f"{model.name}: no answer in {timeout:g} s", error_type="Timeout", retryable=True) from problem
     except ConnectionError as problem:
@@ -203,23 +203,35 @@ async def complete(
         raise _call_error(model, problem) from None  # the chain could carry the key
 
 
-def _call(model: Model, temperature: float | None, params: Mapping[str, Any], timeout: float) -> dict[str, Any]:
-    heat = {} if temperature is None else {"temperature": temperature}
-    call = {"model": model.id, "api_base": model.api_base, "api_key": _key(model), "timeout": timeout, **params, **heat}
-    return {**call, "max_retries": 0}  # the SDK's and LiteLLM's own retries multiply: the sweep retries
+def _call(
+    model: Model, messages: Messages, temperature: float | None, params: Mapping[str, Any] | None, timeout: float
+) -> dict[str, Any]:
+    """The call as LiteLLM takes it."""
+    params = dict(params or {})
+    if temperature is not None:
+        params["temperature"] = temperature
+    return {
+        "model": model.id,
+        "messages": [dict(message) for message in messages],
+        "api_base": model.api_base,
+        "api_key": _key(model),
+        "timeout": timeout,
+        **params,
+        "max_retries": 0,  # the SDK's and LiteLLM's own retries multiply: the sweep retries
+    }
 
 
-async def _ask(model: Model, call: dict[str, Any], messages: Messages) -> Reply:
+async def _ask(model: Model, call: dict[str, Any]) -> Reply:
     """One request: over the wire where LiteLLM showed how, else through LiteLLM."""
-    route = await _route(call, messages)
+    route = await _route(call)
     if route is not None:
-        answer = await wire.post(route.address, route.pack(messages))
+        answer = await wire.post(route.address, route.pack(call["messages"]))
         if answer.status in (401, 403):
             forget_routes()  # the key may be another the next time
-        reading = None if 300 <= answer.status < 400 else await route.read(answer, messages)
+        reading = None if 300 <= answer.status < 400 else await route.read(answer, call)
         if reading is not None:
             return _reply(model, reading, route.body.get("temperature"), answer.headers)
-    response = await _litellm().acompletion(**call, messages=[dict(message) for message in messages])
+    response = await _litellm().acompletion(**call)
     headers = (getattr(response, "_hidden_params", None) or {}).get("headers")
     return _reply(model, providers.read_response(response), call.get("temperature"), headers)
 
@@ -249,7 +261,7 @@ async def pack(
     model: Model, messages: Messages, *, temperature: float | None = None, params: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """The JSON body that `complete` would send; nothing is sent."""
-    route = await _route(_call(model, temperature, params or {}, 60), messages)
+    route = await _route(_call(model, messages, temperature, params, 60))
     if route is None:
         raise ModelError(f"{model.name}: only LiteLLM itself can make this call, so it fits in no batch; use run()")
     return {**route.body, "messages": list(messages)}
@@ -265,10 +277,11 @@ async def unpack(
     params: Mapping[str, Any] | None = None,
 ) -> Reply:
     """The `Reply` that `complete` would make of this answer, at the price of a batch; else raises its `CallError`."""
-    route = await _route(_call(model, temperature, params or {}, 60), messages)
+    call = _call(model, messages, temperature, params, 60)
+    route = await _route(call)
     try:
         answer = wire.Answer(status, {}, json.dumps(body).encode())
-        reading = await route.read(answer, messages) if route else None
+        reading = await route.read(answer, call) if route else None
     except Exception as problem:  # noqa: BLE001 - as in `complete`
         raise _call_error(model, problem) from None
     if route is None or reading is None:
@@ -305,19 +318,11 @@ async def batch_call(model: Model, verb: str, **call: Any) -> Any:
         raise _call_error(model, problem) from None
 
 
-_routes: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[object, asyncio.Task[Route | None]]] = WeakKeyDictionary()
+_routes: WeakKeyDictionary[asyncio.AbstractEventLoop, Routes] = WeakKeyDictionary()
 
 
-async def _route(call: Mapping[str, Any], messages: Messages) -> Route | None:
-    """The route of such a call, learnt once; messages count by their roles alone."""
-    if not all(isinstance(text := message.get("content"), str) and text.strip() for message in messages):
-        return None  # empty messages are mended by some providers
-    kind = (repr(call), *[message["role"] for message in messages])
-    known = _routes.setdefault(asyncio.get_running_loop(), {})
-    if kind not in known:
-        known[kind] = asyncio.create_task(providers.learn(call, messages))
-    lesson = known[kind]
-    return lesson.result() if lesson.done() else await asyncio.shield(lesson)  # others wait for it too
+async def _route(call: dict[str, Any]) -> Route | None:
+    return await _routes.setdefault(asyncio.get_running_loop(), Routes()).find(call)
 
 
 def forget_routes() -> None:
