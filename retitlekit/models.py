@@ -19,17 +19,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import KW_ONLY, dataclass, field
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
+from retitlekit import providers, wire
 from retitlekit.baselines import BASELINES, write_title
 from retitlekit.errors import CallError, ModelError
+from retitlekit.providers import Messages, Reading, Route
+from retitlekit.providers import litellm as _litellm
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Messages = Sequence[Mapping[str, str]]
 
 # OpenAI-compatible servers as they come out of the box: name, LiteLLM prefix, address.
 LOCAL_SERVERS = (
@@ -187,48 +190,72 @@ async def complete(
         seed = int(params.get("seed") or 0) * 1_000_003 + repeat
         title = write_title(model.id, messages, temperature=temperature, seed=seed)
         return Reply(title, "stop", None, None, 0.0, temperature)
-    litellm = _litellm()
     if temperature is not None:
         params["temperature"] = temperature
+    call = {"model": model.id, "api_base": model.api_base, "api_key": _key(model), "timeout": timeout, **params}
+    call["max_retries"] = 0  # the SDK's and LiteLLM's own retries multiply: the sweep retries
     try:
         async with asyncio.timeout(timeout):
-            response = await litellm.acompletion(
-                model=model.id,
-                messages=[dict(message) for message in messages],
-                api_base=model.api_base,
-                api_key=_key(model),
-                timeout=timeout,
-                max_retries=0,  # the SDK's and LiteLLM's own retries multiply: the sweep retries
-                **params,
-            )
+            return await _ask(model, call, messages)
     except TimeoutError as problem:
         raise CallError(f"{model.name}: no answer in {timeout:g} s", error_type="Timeout", retryable=True) from problem
+    except ConnectionError as problem:
+        text = redact(f"{model.name}: Connection error ({problem})", model)
+        raise CallError(text, error_type="APIConnectionError", retryable=True) from None
     except Exception as problem:  # noqa: BLE001 - a provider's code may raise anything; each trial must end as a row
         raise _call_error(model, problem) from None  # the chain could carry the key
-    return _reply(model, response, temperature)
 
 
-def _reply(model: Model, response: Any, temperature: float | None) -> Reply:
-    choice = response.choices[0]
-    refusal = (getattr(choice.message, "provider_specific_fields", None) or {}).get("refusal")
-    usage = getattr(response, "usage", None)
-    tokens_in = getattr(usage, "prompt_tokens", None) or None
-    tokens_out = (getattr(usage, "completion_tokens", None) or 0) if tokens_in else None
-    price = prices(model)
-    cost = None
-    if model.input_cost_per_token is None:
-        cost = (getattr(response, "_hidden_params", None) or {}).get("response_cost")
-    if cost is None and price and tokens_in is not None and tokens_out is not None:
-        cost = tokens_in * price[0] + tokens_out * price[1]
+async def _ask(model: Model, call: dict[str, Any], messages: Messages) -> Reply:
+    """One request: over the wire where LiteLLM showed how, else through LiteLLM."""
+    route = await _route(call, messages)
+    if route is not None:
+        answer = await wire.post(route.address, route.pack(messages))
+        if answer.status in (401, 403):
+            forget_routes()  # the key may be another the next time
+        reading = None if 300 <= answer.status < 400 else await route.read(answer, messages)
+        if reading is not None:
+            return _reply(model, reading, route.body.get("temperature"), answer.headers)
+    response = await _litellm().acompletion(**call, messages=[dict(message) for message in messages])
+    headers = (getattr(response, "_hidden_params", None) or {}).get("headers")
+    return _reply(model, providers.read_response(response), call.get("temperature"), headers)
+
+
+def _reply(model: Model, reading: Reading, temperature: float | None, headers: Mapping[str, str] | None) -> Reply:
+    cost = reading.cost_usd if model.input_cost_per_token is None else None
+    if cost is None and reading.input_tokens is not None and reading.output_tokens is not None:
+        price = prices(model)
+        cost = price and reading.input_tokens * price[0] + reading.output_tokens * price[1]
     return Reply(
-        completion=(choice.message.content or refusal or "").encode("utf-8", "replace").decode("utf-8"),
-        finish_reason="refusal" if refusal and not choice.message.content else choice.finish_reason,
-        input_tokens=tokens_in,
-        output_tokens=tokens_out,
+        completion=reading.completion.encode("utf-8", "replace").decode("utf-8"),
+        finish_reason=reading.finish_reason,
+        input_tokens=reading.input_tokens,
+        output_tokens=reading.output_tokens,
         cost_usd=cost,
         effective_temperature=temperature,
-        headers=_limits((getattr(response, "_hidden_params", None) or {}).get("headers")),
+        headers=_limits(headers),
     )
+
+
+_routes: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[object, asyncio.Task[Route | None]]] = WeakKeyDictionary()
+
+
+async def _route(call: Mapping[str, Any], messages: Messages) -> Route | None:
+    """The route of such a call, learnt once; messages count by their roles alone."""
+    if not all(isinstance(text := message.get("content"), str) and text.strip() for message in messages):
+        return None  # empty messages are mended by some providers
+    kind = (repr(call), *[message["role"] for message in messages])
+    known = _routes.setdefault(asyncio.get_running_loop(), {})
+    if kind not in known:
+        known[kind] = asyncio.create_task(providers.learn(call, messages))
+    lesson = known[kind]
+    return lesson.result() if lesson.done() else await asyncio.shield(lesson)  # others wait for it too
+
+
+def forget_routes() -> None:
+    """Learn every route anew: keys, settings and prices may have changed."""
+    _routes.clear()
+    prices.cache_clear()
 
 
 def _call_error(model: Model, problem: Exception) -> CallError:
@@ -252,7 +279,7 @@ def _call_error(model: Model, problem: Exception) -> CallError:
 
 def _limits(headers: Mapping[str, str] | None) -> dict[str, str]:
     """What a header says of rate limits."""
-    told = ((name.lower(), str(value)) for name, value in dict(headers or {}).items())
+    told = [(name.lower(), str(value)) for name, value in (headers or {}).items()]
     return {name: value for name, value in told if "ratelimit" in name or name in ("retry-after", "retry-after-ms")}
 
 
@@ -318,6 +345,7 @@ def check_ready(models: Iterable[Model]) -> None:
     Nothing is spent: a server is asked for its list of models only.
     """
     models = list(models)
+    forget_routes()
     for model in models:
         check_id(model)
     with ThreadPoolExecutor(max_workers=8) as pool:
@@ -354,6 +382,7 @@ def _why_not(model: Model) -> str | None:
     return None
 
 
+@lru_cache(maxsize=256)
 def _provider(model: Model) -> tuple[str, str | None]:
     """LiteLLM's provider of a model, and the address of its server where that is known."""
     litellm = _litellm()
@@ -391,6 +420,7 @@ def _served(base: str, key: str | None = None, timeout: float = _PROBE_S) -> lis
     return [str(entry["id"]) for entry in listed["data"] if isinstance(entry, dict) and "id" in entry]
 
 
+@lru_cache(maxsize=256)
 def _is_local(base: str) -> bool:
     host = urlsplit(base).hostname or ""
     try:
@@ -588,6 +618,7 @@ def _from_config(entry: object) -> Model:
 # ---- prices and tokens
 
 
+@lru_cache(maxsize=256)
 def prices(model: Model) -> tuple[float, float] | None:
     """US dollars per input and per output token; None when unknown."""
     if model.embedded:
@@ -617,38 +648,3 @@ def _info(model: Model) -> dict[str, Any] | None:
         if "isn't mapped" not in str(problem):
             raise ModelError(f"{model.name}: LiteLLM cannot tell its price: {problem}") from problem
         return None
-
-
-# ---- LiteLLM
-
-
-def _litellm() -> Any:
-    """LiteLLM, imported at its first use (2 s), with its bundled prices and with the baselines registered."""
-    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else the import fetches prices
-    import litellm
-
-    if not any(entry["provider"] == "baseline" for entry in litellm.custom_provider_map):
-        litellm.suppress_debug_info = True  # else it prints help links on every error
-        litellm.custom_provider_map.append({"provider": "baseline", "custom_handler": _baseline_handler(litellm)})
-        setup: Any = litellm.utils.custom_llm_setup
-        setup()
-    return litellm
-
-
-def _baseline_handler(litellm: Any) -> Any:
-    class Baseline(litellm.CustomLLM):  # type: ignore[misc]
-        """`litellm.completion("baseline/…")` answers as `complete` does, for code that calls LiteLLM itself."""
-
-        def completion(
-            self, *, model: str, messages: Messages, model_response: Any, optional_params: Any, **_: Any
-        ) -> Any:
-            asked = dict(optional_params)
-            model_response.choices[0].message.content = write_title(
-                f"baseline/{model}", messages, temperature=asked.get("temperature"), seed=int(asked.get("seed") or 0)
-            )
-            return model_response
-
-        async def acompletion(self, **call: Any) -> Any:
-            return self.completion(**call)
-
-    return Baseline()
