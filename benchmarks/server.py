@@ -47,9 +47,11 @@ class Connection(asyncio.Protocol):
         self.buffer = b""
 
     def connection_made(self, transport: Any) -> None:
+        """A client is there."""
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
+        """Take what came; answer each whole request."""
         self.buffer += data
         while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
             head = self.buffer[:end]
@@ -61,6 +63,7 @@ class Connection(asyncio.Protocol):
             self.answer(head, body)
 
     def answer(self, head: bytes, body: bytes) -> None:
+        """Answer one request, after its latency."""
         if head.startswith(b"GET"):
             kind = "counts" if b"/counts" in head[:40] else "models"
             counts = {"requests": self.seen.total(), "repeated": self.seen.total() - len(self.seen)}
@@ -77,6 +80,7 @@ class Connection(asyncio.Protocol):
             self.reply(reply)
 
     def completion(self, body: bytes) -> bytes:
+        """The JSON of the reply."""
         tokens_in, tokens_out = len(body) // 4, 9
         usage = {"prompt_tokens": tokens_in, "completion_tokens": tokens_out, "total_tokens": tokens_in + tokens_out}
         choice = {"index": 0, "message": {"role": "assistant", "content": title_of(body)}, "finish_reason": "stop"}
@@ -92,6 +96,7 @@ class Connection(asyncio.Protocol):
         ).encode()
 
     def reply(self, payload: bytes) -> None:
+        """Send it."""
         head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(payload)
         self.transport.write(head + payload)
 

@@ -366,7 +366,7 @@ def _stored(trials: pd.DataFrame, folder: Path) -> tuple[set[str], dict[str, Typ
         return set(), {}
     names = trials[["model", "endpoint"]].drop_duplicates().itertuples(index=False)
     with Store(folder) as store:
-        return set(store.find(trials["trial_id"].unique())), {str(n): store.typical(str(e)) for n, e in names}
+        return store.holds(trials["trial_id"].unique()), {str(n): store.typical(str(e)) for n, e in names}
 
 
 def _estimate_model(name: str, group: pd.DataFrame, wanted: Any, past: Typical | None) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import time
 import uuid
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
@@ -25,16 +25,17 @@ import pandas as pd
 
 from retitlekit import __version__
 from retitlekit import models as _models
-from retitlekit.errors import CallError, PlanError, RetitlekitWarning, SweepError
-from retitlekit.frame import PLAN_COLUMNS, RUN_COLUMNS, STATUSES, check, typed
+from retitlekit.errors import CallError, PlanError, RetitlekitWarning, StoreError, SweepError
+from retitlekit.frame import PLAN_COLUMNS, check
 from retitlekit.html import escape
 from retitlekit.models import Model
 from retitlekit.plans import Articles, Models, Prompts, plan
+from retitlekit.rows import Failure, Texts, answered, fill
 from retitlekit.store import Response, Store
-from retitlekit.titles import Extraction, extract_title
 
 _CONCURRENCY = 32
 _GRACE_S = 5.0
+_BACKLOG = 20_000
 _LONGEST_WAIT_S = 60.0
 
 
@@ -199,14 +200,6 @@ def sweep(
     )
 
 
-class _Failure(NamedTuple):
-    started_at: float | None
-    latency_s: float | None
-    attempts: int
-    error_type: str
-    error: str
-
-
 class Job:
     """A sweep under way. `frame` is its state now; `wait` ends with the whole; `stop` ends it early."""
 
@@ -214,12 +207,14 @@ class Job:
         self.run_id = uuid.uuid4().hex[:12]
         self._trials = trials
         self._store = store
+        store.landed = self._land
         self._timeout = timeout
         self._retries = retries
         self._raises = raises
-        self._kept = _answered(trials)
+        self._kept = answered(trials)
+        self._texts = Texts(trials)
         self._responses: dict[str, Response] = {}
-        self._failures: dict[str, _Failure] = {}
+        self._failures: dict[str, Failure] = {}
         self._skipped: set[str] = set()
         self._refused: dict[str, CallError] = {}  # endpoints that refused our key
         self._finished = threading.Event()
@@ -238,7 +233,16 @@ class Job:
     @property
     def frame(self) -> pd.DataFrame:
         """The frame as it stands; rows that wait are "planned", or "cancelled" once the job has ended."""
-        return _fill(self)
+        return fill(
+            self._trials,
+            self._kept,
+            self._texts,
+            run_id=self.run_id,
+            responses=self._responses,
+            failures=self._failures,
+            skipped=self._skipped,
+            open_status="cancelled" if self._finished.is_set() else "planned",
+        )
 
     def wait(self, *, progress: bool = True) -> pd.DataFrame:
         """Wait for the end and return the frame; an interrupt stops the sweep and keeps what was answered."""
@@ -307,7 +311,7 @@ class Job:
         ids = self._trials["trial_id"].to_numpy(dtype=object)
         rows = np.flatnonzero(~self._kept)
         rows = rows[~pd.Series(ids[rows]).duplicated().to_numpy()]
-        self._responses = self._store.find(ids[rows])
+        self._responses = self._stored(ids, rows)
         self._total, self._cached = len(rows), len(self._responses)
         todo = [int(row) for row in rows if ids[row] not in self._responses]
         asked = self._requests.models(todo)
@@ -318,6 +322,25 @@ class Job:
         self._store.begin(self.run_id, time.time(), self._total, __version__)
         asyncio.run_coroutine_threadsafe(self._main(todo, concurrency), self._loop)
 
+    def _stored(self, ids: np.ndarray, rows: np.ndarray) -> dict[str, Response]:
+        """What the store holds of these rows; where titles must be extracted anew, they are kept there."""
+        found = self._store.find(ids[rows])
+        stale = []
+        for row in rows:
+            response = found.get(ids[row])
+            if response is not None and (titled := self._texts.titled(response, int(row))) is not response:
+                found[ids[row]] = titled
+                stale.append(titled)
+        self._store.retitle(stale)
+        return found
+
+    def _keep(self, request: _Request, response: Response) -> None:
+        """Extract the title and hand the response to the store; it counts once it is on the disk."""
+        self._store.keep(self._texts.titled(response, request.row))
+
+    def _land(self, responses: Sequence[Response]) -> None:
+        self._responses.update({response.trial_id: response for response in responses})
+
     async def _main(self, todo: list[int], concurrency: int) -> None:
         rows = iter(todo)
         self._workers = [asyncio.create_task(self._work(rows)) for _ in range(min(concurrency, len(todo)))]
@@ -326,7 +349,11 @@ class Job:
                 if isinstance(result, Exception):
                     self._problem = self._problem or result
         finally:
-            self._store.close()
+            try:
+                await asyncio.to_thread(self._store.close)
+            except StoreError as problem:
+                self._problem = self._problem or problem
+                self._land(self._store.lost)  # nowhere but in the error's frame
             self._finished.set()
 
     def _end(self, grace_s: float) -> None:
@@ -342,6 +369,8 @@ class Job:
                     return
                 await self._answer(self._requests[row])
                 await asyncio.sleep(0)  # an embedded model never waits: let the others in
+                while self._store.backlog > _BACKLOG:
+                    await asyncio.sleep(0.01)  # the disk is slower than the answers
         except Exception as problem:
             self._problem = self._problem or problem
             self._end(_GRACE_S)
@@ -350,7 +379,7 @@ class Job:
     async def _answer(self, request: _Request) -> None:
         refusal = self._refused.get(request.model.endpoint)
         if refusal is not None:
-            self._failures[request.trial_id] = _Failure(None, None, 0, refusal.error_type, f"not sent: {refusal}")
+            self._failures[request.trial_id] = Failure(None, None, 0, refusal.error_type, f"not sent: {refusal}")
             return
         worst = self._requests.worst_cost(request) if self._purse else 0.0
         if self._purse and not await self._purse.reserve(worst):
@@ -382,20 +411,19 @@ class Job:
                     if await self._pause(attempt, problem.retry_after):
                         return 0.0  # stopped while waiting: the trial stays open
                     continue
-                failure = _Failure(started, latency, attempt, problem.error_type, str(problem))
+                failure = Failure(started, latency, attempt, problem.error_type, str(problem))
                 self._fail(request, failure, problem)
                 return None if problem.error_type in ("Timeout", "APIConnectionError") else 0.0
             latency = time.perf_counter() - clock
             response = Response(
                 request.trial_id, self.run_id, started, latency, attempt, *reply[:6], model=request.model.endpoint
             )
-            self._responses[request.trial_id] = response
-            self._store.save(response)
+            self._keep(request, response)
             self.cost_usd += reply.cost_usd or 0.0
             return reply.cost_usd
         raise AssertionError("unreachable: the last attempt returns")
 
-    def _fail(self, request: _Request, failure: _Failure, problem: CallError) -> None:
+    def _fail(self, request: _Request, failure: Failure, problem: CallError) -> None:
         self._failures[request.trial_id] = failure
         if problem.error_type in ("AuthenticationError", "PermissionDeniedError"):
             self._refused[request.model.endpoint] = problem
@@ -415,6 +443,7 @@ class Job:
 
 
 class _Request(NamedTuple):
+    row: int
     trial_id: str
     model: Model
     messages: list[dict[str, str]]
@@ -438,6 +467,7 @@ class _Requests:
     def __getitem__(self, row: int) -> _Request:
         heat = float(self._heat[row])
         return _Request(
+            row,
             self._ids[row],
             _model(self._value("endpoint", row), self._value("model", row)),
             _parsed(self._value("messages", row)),
@@ -502,74 +532,6 @@ class _Purse:
             self._reserved.remove(reserved)
             self._spent += spent
             self._changed.notify_all()
-
-
-# ---- results into rows
-
-
-def _answered(trials: pd.DataFrame) -> np.ndarray:
-    """Which rows are answered already, in this frame."""
-    if "status" not in trials or "completion" not in trials:
-        return np.zeros(len(trials), dtype=bool)
-    done = (trials["status"] == "ok") & trials["completion"].notna()
-    return done.to_numpy(dtype=bool, na_value=False)
-
-
-def _fill(job: Job) -> pd.DataFrame:
-    trials, kept = job._trials, job._kept
-    filled = typed(_outcomes(job, trials[~kept])).set_axis(np.flatnonzero(~kept), axis=0)
-    if kept.any():
-        old = trials.loc[kept].reindex(columns=list(RUN_COLUMNS)).set_axis(np.flatnonzero(kept), axis=0)
-        filled = pd.concat([filled, typed(old)]).sort_index()
-    filled["status"] = filled["status"].astype(pd.CategoricalDtype(list(STATUSES)))
-    others = [name for name in trials.columns if name not in PLAN_COLUMNS and name not in RUN_COLUMNS]
-    parts = [trials[list(PLAN_COLUMNS)], filled.set_axis(trials.index, axis=0), trials[others]]
-    return pd.concat(parts, axis=1)
-
-
-def _outcomes(job: Job, trials: pd.DataFrame) -> pd.DataFrame:
-    """The run's columns for these rows."""
-    open_status = "cancelled" if job._finished.is_set() else "planned"
-    texts = trials["messages"].astype(str), trials["original_title"].astype(str), trials["body"].astype(str)
-    rows = []
-    for trial_id, messages, title, body in zip(trials["trial_id"], *texts, strict=True):
-        response = job._responses.get(trial_id)
-        if response is not None:
-            found = _extract(response.completion, response.finish_reason, _instructions(messages, title, body))
-            rows.append(_row_of(response, found, cached=response.run_id != job.run_id))
-        elif (failure := job._failures.get(trial_id)) is not None:
-            rows.append({**failure._asdict(), "run_id": job.run_id, "cached": False, "status": "error"})
-        else:
-            rows.append({"status": "skipped_budget" if trial_id in job._skipped else open_status})
-    frame = pd.DataFrame(rows, columns=list(RUN_COLUMNS), index=trials.index)
-    frame["started_at"] = pd.to_datetime(frame["started_at"].astype("Float64"), unit="s", utc=True)
-    return frame
-
-
-def _row_of(response: Response, found: Extraction, *, cached: bool) -> dict[str, Any]:
-    row = response._asdict()
-    return row | {
-        "cached": cached,
-        "status": "ok",
-        "title": found.title,
-        "repairs": ",".join(found.repairs),
-        "error_type": found.problem,
-    }
-
-
-_extract = lru_cache(maxsize=4096)(
-    lambda completion, reason, instructions: extract_title(completion, finish_reason=reason, instructions=instructions)
-)
-
-
-@lru_cache(maxsize=4096)
-def _instructions(messages: str, title: str, body: str) -> str:
-    """What the prompt says beside the article: echoing that is a leak, echoing the article is not."""
-    text = "\n".join(message["content"] for message in json.loads(messages))
-    for part in (body.strip(), *body.split("\n\n"), title):
-        if part.strip():
-            text = text.replace(part.strip(), " ")
-    return text
 
 
 # ---- shared by all jobs

@@ -1,0 +1,166 @@
+"""Rows: what a run brought, as the frame's columns; a title is extracted from each completion once.
+
+The store keeps what was extracted together with a number that stands for the code that extracted it and the texts it
+looked at. When either changes, the title is extracted anew.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from retitlekit import leaks, titles, wrappings
+from retitlekit.frame import COLUMNS, PLAN_COLUMNS, RUN_COLUMNS, STATUSES, typed
+from retitlekit.store import Response
+from retitlekit.titles import extract_title
+
+
+class Failure(NamedTuple):
+    """A trial that ended without an answer."""
+
+    started_at: float | None
+    latency_s: float | None
+    attempts: int
+    error_type: str
+    error: str
+
+
+class Texts:
+    """The messages, title and article behind each row: what an extraction looks at beside the completion."""
+
+    def __init__(self, trials: pd.DataFrame) -> None:
+        self._codes, self._values = [], []
+        for name in ("messages", "original_title", "body"):
+            column = trials[name].astype("category").cat
+            self._codes.append(column.codes.to_numpy())
+            self._values.append(column.categories.to_list())
+        self._extractors: dict[tuple[int, ...], int] = {}
+        self._instructions = lru_cache(maxsize=4096)(self._read_instructions)
+
+    def titled(self, response: Response, row: int) -> Response:
+        """The response with its title, extracted with this row's texts."""
+        place = tuple(int(codes[row]) for codes in self._codes)
+        extractor = self._extractor(place)
+        if response.extractor == extractor:
+            return response
+        found = extract_title(
+            response.completion, finish_reason=response.finish_reason, instructions=self._instructions(place)
+        )
+        same = found.title == response.completion  # then one text in memory, not two
+        return response._replace(
+            title=response.completion if same else found.title,
+            repairs=",".join(found.repairs),
+            problem=found.problem,
+            extractor=extractor,
+        )
+
+    def _extractor(self, place: tuple[int, ...]) -> int:
+        known = self._extractors.get(place)
+        if known is None:
+            digest = blake2b(_code(), digest_size=8)
+            for text in self._at(place):
+                digest.update(text.encode() + b"\0")
+            known = self._extractors[place] = int.from_bytes(digest.digest(), "big", signed=True)
+        return known
+
+    def _at(self, place: tuple[int, ...]) -> list[str]:
+        return [str(values[code]) if code >= 0 else "" for values, code in zip(self._values, place, strict=True)]
+
+    def _read_instructions(self, place: tuple[int, ...]) -> str:
+        """What the prompt says beside the article: echoing that is a leak, echoing the article is not."""
+        messages, title, body = self._at(place)
+        text = "\n".join(message["content"] for message in json.loads(messages))
+        for part in (body.strip(), *body.split("\n\n"), title):
+            if part.strip():
+                text = text.replace(part.strip(), " ")
+        return text
+
+
+@lru_cache(maxsize=1)
+def _code() -> bytes:
+    """A hash of the code that extracts titles."""
+    sources = [Path(str(module.__file__)).read_bytes() for module in (titles, wrappings, leaks)]
+    return blake2b(b"\0".join(sources), digest_size=16).digest()
+
+
+def answered(trials: pd.DataFrame) -> np.ndarray:
+    """Which rows are answered already, in this frame."""
+    if "status" not in trials or "completion" not in trials:
+        return np.zeros(len(trials), dtype=bool)
+    done = (trials["status"] == "ok") & trials["completion"].notna()
+    return done.to_numpy(dtype=bool, na_value=False)
+
+
+def fill(
+    trials: pd.DataFrame,
+    kept: np.ndarray,
+    texts: Texts,
+    *,
+    run_id: str,
+    responses: Mapping[str, Response],
+    failures: Mapping[str, Failure],
+    skipped: Collection[str],
+    open_status: str,
+) -> pd.DataFrame:
+    """The frame of a run: `kept` rows as they are, all others with what happened to their trials."""
+    rows = np.flatnonzero(~kept)
+    ids = trials["trial_id"].to_numpy(dtype=object)[rows]
+    found = [responses.get(trial_id) for trial_id in ids]
+    at = np.flatnonzero(np.fromiter((each is not None for each in found), dtype=bool, count=len(found)))
+    here = [texts.titled(found[i], int(rows[i])) for i in at]  # type: ignore[arg-type]
+    columns = _columns(here, run_id) if here else {}
+    filled = {name: np.full(len(rows), None, dtype=object) for name in RUN_COLUMNS}
+    filled["status"][:] = open_status
+    for name, values in columns.items():
+        filled[name][at] = values
+    for i, trial_id in enumerate(ids):
+        if found[i] is not None:
+            continue
+        if (failure := failures.get(trial_id)) is not None:
+            for name, value in {**failure._asdict(), "run_id": run_id, "cached": False, "status": "error"}.items():
+                filled[name][i] = value
+        elif trial_id in skipped:
+            filled["status"][i] = "skipped_budget"
+    new = pd.DataFrame({name: _typed(name, values) for name, values in filled.items()}, index=rows, copy=False)
+    if kept.any():
+        old = trials.loc[kept].reindex(columns=list(RUN_COLUMNS)).set_axis(np.flatnonzero(kept), axis=0)
+        old["status"] = old["status"].astype(pd.CategoricalDtype(list(STATUSES)))
+        new = pd.concat([new, typed(old)]).sort_index()
+        new["status"] = new["status"].astype(pd.CategoricalDtype(list(STATUSES)))
+    others = [name for name in trials.columns if name not in PLAN_COLUMNS and name not in RUN_COLUMNS]
+    parts = [trials[list(PLAN_COLUMNS)], new.set_axis(trials.index, axis=0), trials[others]]
+    return pd.concat(parts, axis=1)
+
+
+def _columns(responses: Sequence[Response], run_id: str) -> dict[str, Sequence[Any]]:
+    """The run's columns of answered rows."""
+    by_name = dict(zip(Response._fields, zip(*responses, strict=True), strict=True))
+    columns: dict[str, Sequence[Any]] = {name: by_name[name] for name in RUN_COLUMNS if name in by_name}
+    columns["cached"] = [each != run_id for each in by_name["run_id"]]
+    columns["status"] = ["ok"] * len(responses)
+    columns["error_type"] = by_name["problem"]
+    return columns
+
+
+_DTYPES = {column.name: column.dtype for column in COLUMNS}
+
+
+def _typed(name: str, values: np.ndarray) -> Any:
+    """An array of the column's dtype; None is missing."""
+    dtype = _DTYPES[name]
+    if dtype == "category":
+        return pd.Categorical(values, categories=pd.Index(STATUSES))
+    if dtype.startswith("datetime"):
+        missing = pd.isna(values)
+        micros = (np.where(missing, 0, values).astype(float) * 1e6).round().astype("datetime64[us]")
+        micros[missing] = np.datetime64("NaT")
+        return pd.DatetimeIndex(micros, tz="UTC").array
+    make: Any = pd.array
+    return make(values, dtype=dtype)
