@@ -52,22 +52,20 @@ class Purse:
         """
         if not self.limited or trial.model.embedded:
             return Amount()
-        longest = _models.longest_reply(trial.model, trial.params)
-        if longest is None:
-            raise PlanError(
-                f"{trial.model.name}: the longest reply is unknown, so the budget cannot hold; plan with max_tokens=…"
-            )
-        read = trial.size + _FRAME_TOKENS * (len(trial.messages) + 1)
         price = _models.prices(trial.model) if self.counts_money else (0.0, 0.0)
         if price is None:
             raise PlanError(
                 f"{trial.model.name}: its price is unknown, so budget_usd cannot hold; give "
                 "rk.Model(…, input_cost_per_token=…, output_cost_per_token=…)"
             )
+        longest = _models.longest_reply(trial.model, trial.params)
+        if longest is None:
+            raise PlanError(
+                f"{trial.model.name}: the longest reply is unknown, so the budget cannot hold; plan with max_tokens=…"
+            )
+        read = trial.size + _FRAME_TOKENS * (len(trial.messages) + 1)
         excess = self._excess.get(trial.model.endpoint, 1.0)
-        return Amount.of(
-            excess * (read * price[0] + longest * price[1]), math.ceil(excess * (read + longest))
-        )
+        return Amount.of(excess * (read * price[0] + longest * price[1]), math.ceil(excess * (read + longest)))
 
     def wait_s(self, endpoint: str, worst: Amount) -> float | None:
         """0 when `worst` can be spent now, infinity once another request is settled, None when it never can.
@@ -77,6 +75,10 @@ class Purse:
         if worst.money <= self._money and worst.tokens <= self._tokens:
             return math.inf if endpoint in self._sounding else 0.0
         return math.inf if self._aside else None
+
+    def limit(self, worst: Amount) -> str:
+        """Which limit `worst` does not fit into."""
+        return "budget_usd" if worst.money > self._money else "max_tokens_total"
 
     def reserve(self, endpoint: str, worst: Amount) -> None:
         """Set `worst` aside."""

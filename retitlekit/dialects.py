@@ -31,9 +31,7 @@ class Dialect:
     def __init__(self) -> None:
         self._instead: dict[str, str | None] = {}
 
-    def spoken(
-        self, temperature: float | None, params: Mapping[str, Any]
-    ) -> tuple[float | None, Mapping[str, Any]]:
+    def spoken(self, temperature: float | None, params: Mapping[str, Any]) -> tuple[float | None, Mapping[str, Any]]:
         """Temperature and parameters as this model takes them."""
         if not self._instead:
             return temperature, params

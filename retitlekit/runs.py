@@ -13,8 +13,9 @@ import itertools
 import math
 import os
 import random
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,7 @@ from retitlekit.dialects import Dialect
 from retitlekit.errors import CallError
 from retitlekit.limits import Lane, Sent
 from retitlekit.models import Model, Reply
+from retitlekit.rows import Failure, Texts
 from retitlekit.store import Response, Store
 from retitlekit.trials import Trial, Trials
 
@@ -35,16 +37,8 @@ _LONGEST_WAIT_S = 60.0  # between two tries
 _LONGEST_CLOSURE_S = 600.0  # an endpoint that asks for more is left alone
 _PATIENCE_S = 900.0  # with one trial
 _SLICE = 64  # trials that start before others get their turn
-
-
-class Failure(NamedTuple):
-    """A trial that ended without an answer."""
-
-    started_at: float | None
-    latency_s: float | None
-    attempts: int
-    error_type: str
-    error: str
+_BACKLOG = 20_000  # answers that wait for the disk
+GRACE_S = 5.0  # for what is under way when a run is stopped
 
 
 @dataclass(frozen=True)
@@ -125,15 +119,18 @@ class _Crew:
 class Run:
     """One execution: give it to the loop with `main`, look at its three tables at any time."""
 
-    def __init__(self, run_id: str, store: Store, purse: Purse, terms: Terms) -> None:
+    def __init__(self, run_id: str, store: Store, texts: Texts, purse: Purse, terms: Terms) -> None:
         self.run_id = run_id
         self.responses: dict[str, Response] = {}
         self.failures: dict[str, Failure] = {}
         self.skipped: set[str] = set()
         self.cost_usd = 0.0  # of the answers this run paid for, as far as prices are known
         self.notes: dict[str, None] = {}  # what the caller is to be told in the end
+        self.limit = ""  # what left trials unsent
         self.problem: Exception | None = None
-        self._store, self._purse, self._terms = store, purse, terms
+        self._store, self._texts, self._purse, self._terms = store, texts, purse, terms
+        store.landed = self.land
+        self._landing: dict[str, Response] = {}  # answered, and not yet on the disk
         self._home = Path(store.path).resolve()
         self._crews: list[_Crew] = []
         self._refused: dict[str, CallError] = {}  # endpoints that are asked no more
@@ -146,6 +143,12 @@ class Run:
         for run in self._siblings:
             run._siblings.append(self)
         _active.append(self)
+
+    def land(self, responses: Sequence[Response]) -> None:
+        """These are on the disk: they count."""
+        for response in responses:
+            self.responses[response.trial_id] = response
+            self._landing.pop(response.trial_id, None)
 
     def leave(self) -> None:
         """It will not be run, or has ended."""
@@ -174,7 +177,6 @@ class Run:
                 _watchers(crew.lane).discard(self._wake)
             for key in [key for key, errand in _asked.items() if errand.crew in self._crews]:
                 self._tell(key, None)
-            self.leave()
 
     def stop(self, grace_s: float) -> None:
         """Send nothing more, and give up after `grace_s` seconds what is under way."""
@@ -206,6 +208,8 @@ class Run:
 
     def _start(self) -> float:
         """Let go what may go; returns the seconds until more may, 0 when the loop is due to others first."""
+        if self._store.backlog > _BACKLOG:
+            return 0.01  # the disk is slower than the answers
         now = time.monotonic()
         soonest, started = math.inf, 0
         waiting = list(self._crews)
@@ -244,7 +248,7 @@ class Run:
         affordable = self._purse.wait_s(crew.endpoint, worst)
         if affordable is None:
             crew.pop()
-            self._skip(errand)
+            self._skip(errand, self._purse.limit(worst))
             return 0.0
         tokens = trial.size / 4 if crew.tokens_matter else 0.0
         wait = max(affordable, crew.lane.wait_s(now, tokens=tokens, bounded=bound is None and not crew.embedded))
@@ -256,7 +260,7 @@ class Run:
     def _elsewhere(self, errand: _Errand) -> bool:
         """Whether another run of this process has, or will have, the answer."""
         for run in self._siblings:
-            response = run.responses.get(errand.trial.trial_id)
+            response = run.responses.get(errand.trial.trial_id) or run._landing.get(errand.trial.trial_id)
             if response is not None:
                 self._take(errand, response)
                 return True
@@ -278,17 +282,17 @@ class Run:
     def _take(self, errand: _Errand, response: Response) -> None:
         """Another run got it."""
         self.responses[errand.trial.trial_id] = response
-        errand.over = True
-        self._open -= 1
+        self._count_off(errand)
 
-    def _skip(self, errand: _Errand) -> None:
+    def _skip(self, errand: _Errand, limit: str) -> None:
+        self.limit = self.limit or limit
         self.skipped.add(errand.trial.trial_id)
         self._over(errand, None)
 
     def _skip_rest(self) -> None:
         for crew in self._crews:
             for errand in crew.rest():
-                self._skip(errand)
+                self._skip(errand, "deadline_s")
         self._wake.set()
 
     # -- one request
@@ -345,7 +349,7 @@ class Run:
                 raise problem
         except Exception as problem:  # noqa: BLE001 - in a callback it would only be logged, and the run never end
             self.problem = self.problem or problem
-            self.stop(_GRACE_S)
+            self.stop(GRACE_S)
         for wake in _watchers(errand.crew.lane):
             wake.set()
 
@@ -376,24 +380,27 @@ class Run:
         for task in errand.calls:
             task.cancel()
         cost = None if reply.cost_usd is None else reply.cost_usd * (1 + len(errand.calls))  # the slower one is billed
-        response = Response(
-            trial_id=trial.trial_id,
-            run_id=self.run_id,
-            started_at=call.started_at,
-            latency_s=now - call.sent.at,
-            attempts=errand.attempts,
-            completion=reply.completion,
-            finish_reason=reply.finish_reason,
-            input_tokens=reply.input_tokens,
-            output_tokens=reply.output_tokens,
-            cost_usd=cost,
-            effective_temperature=reply.effective_temperature,
-            model=trial.model.endpoint,
+        response = self._texts.titled(
+            Response(
+                trial_id=trial.trial_id,
+                run_id=self.run_id,
+                started_at=call.started_at,
+                latency_s=now - call.sent.at,
+                attempts=errand.attempts,
+                completion=reply.completion,
+                finish_reason=reply.finish_reason,
+                input_tokens=reply.input_tokens,
+                output_tokens=reply.output_tokens,
+                cost_usd=cost,
+                effective_temperature=reply.effective_temperature,
+                model=trial.model.endpoint,
+            ),
+            trial.row,
         )
-        self.responses[trial.trial_id] = response
+        self._landing[trial.trial_id] = response
         self.cost_usd += cost or 0.0
         try:
-            self._store.save(response)
+            self._store.keep(response)
         finally:
             self._over(errand, response)
 
@@ -422,7 +429,7 @@ class Run:
         closed = (problem.retry_after or 0.0) > _LONGEST_CLOSURE_S
         if _is_final(problem, crew.answered) or (limited and closed):
             self._refused[crew.endpoint] = problem
-            self.notes[f"{name}: its other trials were not sent after {problem.error_type}: {problem:.200}"] = None
+            self.notes[f"{name}: its other trials were not sent after {problem.error_type}: {str(problem):.200}"] = None
         errand.tries += 1
         in_time = now - errand.began < _PATIENCE_S
         if problem.retryable and errand.tries <= self._terms.retries and in_time and not self._stopping and not closed:
@@ -433,18 +440,23 @@ class Run:
         self._fail(errand, Failure(call.started_at, waited, errand.attempts, problem.error_type, str(problem)))
         if self._terms.stop_at_error and self.problem is None:
             self.problem = problem
-            self.stop(_GRACE_S)
+            self.stop(GRACE_S)
 
     def _fail(self, errand: _Errand, failure: Failure) -> None:
         self.failures[errand.trial.trial_id] = failure
         self._over(errand, None)
 
     def _over(self, errand: _Errand, response: Response | None) -> None:
-        errand.over = True
-        self._open -= 1
+        self._count_off(errand)
         key = self._home, errand.trial.trial_id
         if _asked.get(key) is errand:
             self._tell(key, response)
+
+    def _count_off(self, errand: _Errand) -> None:
+        errand.over = True
+        self._open -= 1
+        if not self._open:
+            self._wake.set()
 
     def _tell(self, key: tuple[Path, str], response: Response | None) -> None:
         for told in _asked.pop(key).watchers:
@@ -463,7 +475,6 @@ def _is_final(problem: CallError, answered: int) -> bool:
 # ---- shared by all runs of this process
 
 
-_GRACE_S = 5.0
 _active: list[Run] = []
 _asked: dict[tuple[Path, str], _Errand] = {}  # by store and trial
 _lanes: dict[str, Lane] = {}
@@ -486,9 +497,34 @@ def _dialect(trial: Trial) -> Dialect:
     return _dialects.setdefault((trial.model.endpoint, repr(trial.params)), Dialect())
 
 
+_starting = threading.Lock()
+_loops: list[asyncio.AbstractEventLoop] = []
+
+
+def background_loop() -> asyncio.AbstractEventLoop:
+    """The loop that all runs of this process share, in a thread of its own; a forked child gets its own."""
+    with _starting:
+        if not _loops:
+            loop = asyncio.new_event_loop()
+            threading.Thread(target=loop.run_forever, name="retitlekit", daemon=True).start()
+            threading.Thread(target=_see_off, args=(loop,), name="retitlekit exit").start()
+            _loops.append(loop)
+        return _loops[0]
+
+
+def _see_off(loop: asyncio.AbstractEventLoop) -> None:
+    """When the program ends, runs that nobody waits for are stopped, and keep what they paid for."""
+    threading.main_thread().join()
+    for run in tuple(_active):
+        loop.call_soon_threadsafe(run.stop, GRACE_S)
+    end = time.monotonic() + GRACE_S + 1
+    while _active and time.monotonic() < end:
+        time.sleep(0.02)
+
+
 def _forget() -> None:
-    """A forked child has none of its parent's requests."""
-    for shared in (_active, _asked, _lanes, _wakes, _dialects):
+    """A forked child has none of its parent's threads and requests."""
+    for shared in (_active, _asked, _lanes, _wakes, _dialects, _loops):
         shared.clear()
 
 

@@ -18,6 +18,7 @@ from retitlekit.models import Model
 class Trial(NamedTuple):
     """One row as a request."""
 
+    row: int
     trial_id: str
     model: Model
     messages: list[dict[str, str]]
@@ -46,6 +47,7 @@ class Trials:
     def __getitem__(self, row: int) -> Trial:
         heat = float(self._heat[row])
         return Trial(
+            row,
             self.ids[row],
             self._model(row),
             _parsed(self._value("messages", row)),
