@@ -3,9 +3,9 @@
     python benchmarks/cluster.py              # throughput of one and of two workers, interleaved
     python benchmarks/cluster.py --kills 20   # kill -9 of a worker in mid-sweep, so often
 
-For the first, each trial is `baseline/lexrank` over 60 paragraphs of its own: some 4 ms of CPU, what a call through LiteLLM costs
-too, and no server that takes CPU from the workers. Workers are processes with one thread; client and scheduler live in
-the process of this script, on the same cores.
+For the first, each trial is `baseline/lexrank` over 60 paragraphs of its own: some 4 ms of CPU, what a call through
+LiteLLM costs too, and no server that takes CPU from the workers. Workers are processes with one thread; client and
+scheduler live in the process of this script, on the same cores.
 """
 
 from __future__ import annotations

@@ -26,8 +26,8 @@ from retitlekit.errors import CallError, PlanError, RetitlekitWarning
 from retitlekit.frame import PLAN_COLUMNS, check
 from retitlekit.models import Model
 from retitlekit.rows import Failure, Texts, answered, fill
+from retitlekit.runs import background_loop
 from retitlekit.store import Batch, Response, Store
-from retitlekit.sweeps import background_loop
 
 T = TypeVar("T")
 

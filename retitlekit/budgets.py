@@ -38,9 +38,22 @@ class Purse:
         self.counts_money = budget_usd is not None
         self._money = math.inf if budget_usd is None else math.floor(budget_usd * _PICO)
         self._tokens = math.inf if max_tokens_total is None else max_tokens_total
+        self._had = self._money, self._tokens
         self._aside = 0
         self._excess: dict[str, float] = {}  # by endpoint: a real cost against its worst case; absent until one came
         self._sounding: set[str] = set()
+
+    @property
+    def left(self) -> tuple[float, float]:
+        """Picodollars and tokens that are neither spent nor set aside; infinity where there is no limit."""
+        return self._money, self._tokens
+
+    @property
+    def spent(self) -> Amount:
+        """What is spent or set aside of that which is limited."""
+        return Amount(
+            *(0 if had == math.inf else int(had - left) for had, left in zip(self._had, self.left, strict=True))
+        )
 
     def worst(self, trial: Trial) -> Amount:
         """The most that this trial can cost.

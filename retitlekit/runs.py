@@ -133,7 +133,7 @@ class Run:
         self._landing: dict[str, Response] = {}  # answered, and not yet on the disk
         self._home = Path(store.path).resolve()
         self._crews: list[_Crew] = []
-        self._refused: dict[str, CallError] = {}  # endpoints that are asked no more
+        self.refused: dict[str, CallError] = {}  # endpoints that are asked no more
         self._calls: dict[asyncio.Task[Reply], _Errand] = {}
         self._open = 0
         self._stopping = False
@@ -149,6 +149,10 @@ class Run:
         for response in responses:
             self.responses[response.trial_id] = response
             self._landing.pop(response.trial_id, None)
+
+    def check_ready(self, models: list[Model]) -> None:
+        """Raise a `ModelError` for all models that could not answer now."""
+        _models.check_ready(models)
 
     def leave(self) -> None:
         """It will not be run, or has ended."""
@@ -232,7 +236,7 @@ class Run:
         if isinstance(errand, float):
             return errand
         trial = errand.trial
-        refusal = self._refused.get(crew.endpoint)
+        refusal = self.refused.get(crew.endpoint)
         if refusal is not None:
             self._fail(errand, Failure(None, None, errand.attempts, refusal.error_type, f"not sent: {refusal}"))
             crew.pop()
@@ -428,8 +432,8 @@ class Run:
             return  # its other request may still bring the answer
         closed = (problem.retry_after or 0.0) > _LONGEST_CLOSURE_S
         if _is_final(problem, crew.answered) or (limited and closed):
-            self._refused[crew.endpoint] = problem
-            self.notes[f"{name}: its other trials were not sent after {problem.error_type}: {str(problem):.200}"] = None
+            self.refused[crew.endpoint] = problem
+            self.notes[f"{name}: its other trials were not sent after {problem.error_type}: {problem!s:.200}"] = None
         errand.tries += 1
         in_time = now - errand.began < _PATIENCE_S
         if problem.retryable and errand.tries <= self._terms.retries and in_time and not self._stopping and not closed:

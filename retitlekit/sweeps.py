@@ -14,14 +14,14 @@ import uuid
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from retitlekit import __version__
-from retitlekit import models as _models
 from retitlekit.budgets import Purse
+from retitlekit.cluster import Spread, check_client
 from retitlekit.errors import PlanError, RetitlekitWarning, StoreError, SweepError
 from retitlekit.frame import PLAN_COLUMNS, check
 from retitlekit.html import escape
@@ -30,6 +30,9 @@ from retitlekit.rows import Texts, answered, fill
 from retitlekit.runs import GRACE_S, Run, Terms, background_loop
 from retitlekit.store import Response, Store
 from retitlekit.trials import Trials
+
+if TYPE_CHECKING:
+    import distributed
 
 
 def run(
@@ -45,6 +48,7 @@ def run(
     hedge_after: float | None = None,
     on_error: Literal["record", "raise"] = "record",
     progress: bool = True,
+    client: distributed.Client | None = None,
 ) -> pd.DataFrame:
     """Send every trial that the store does not hold, and return the filled frame.
 
@@ -87,6 +91,10 @@ def run(
         "raise" stops at the first trial that fails for good.
     progress : bool
         Show a progress bar with the cost so far and the number of errors.
+    client : distributed.Client, optional
+        Of a dask cluster whose workers are to send the requests, each its share under the same limits (needs
+        ``pip install 'retitlekit[dask]'``, there too). Responses come to the store here as they arrive; keys are
+        looked up where the workers run. See docs/cluster.md.
 
     Returns
     -------
@@ -120,6 +128,7 @@ def run(
         retries=retries,
         hedge_after=hedge_after,
         on_error=on_error,
+        client=client,
     )
     return job.wait(progress=progress)
 
@@ -155,6 +164,7 @@ def start(
     retries: int = 4,
     hedge_after: float | None = None,
     on_error: Literal["record", "raise"] = "record",
+    client: distributed.Client | None = None,
 ) -> Job:
     """`run` without waiting: the notebook stays free while the `Job` fills its frame.
 
@@ -176,7 +186,9 @@ def start(
         if seconds is not None and not seconds > 0:
             raise PlanError(f"{name}={seconds!r} must be above 0")
     terms = Terms(timeout, retries, max_concurrency, hedge_after, deadline_s, stop_at_error=on_error == "raise")
-    job = Job(trials, Store(store), Purse(budget_usd, max_tokens_total), terms)
+    if client is not None:
+        check_client(client)
+    job = Job(trials, Store(store), Purse(budget_usd, max_tokens_total), terms, client)
     try:
         job._begin()
     except BaseException:
@@ -202,6 +214,7 @@ def sweep(
     hedge_after: float | None = None,
     on_error: Literal["record", "raise"] = "record",
     progress: bool = True,
+    client: distributed.Client | None = None,
     **params: Any,
 ) -> pd.DataFrame:
     """`plan` and `run` in one call, with the arguments of both.
@@ -225,13 +238,21 @@ def sweep(
         hedge_after=hedge_after,
         on_error=on_error,
         progress=progress,
+        client=client,
     )
 
 
 class Job:
     """A sweep under way. `frame` is its state now; `wait` ends with the whole; `stop` ends it early."""
 
-    def __init__(self, trials: pd.DataFrame, store: Store, purse: Purse, terms: Terms) -> None:
+    def __init__(
+        self,
+        trials: pd.DataFrame,
+        store: Store,
+        purse: Purse,
+        terms: Terms,
+        client: distributed.Client | None = None,
+    ) -> None:
         self.run_id = uuid.uuid4().hex[:12]
         self._frame = trials
         self._kept = answered(trials)
@@ -239,7 +260,8 @@ class Job:
         self._store = store
         self._purse = purse
         self._terms = terms
-        self._run = Run(self.run_id, store, self._texts, purse, terms)
+        parts = self.run_id, store, self._texts, purse, terms
+        self._run = Run(*parts) if client is None else Spread(*parts, client=client, frame=trials)
         self._finished = threading.Event()
         self._loop = background_loop()
         self._stopping = False
@@ -336,7 +358,13 @@ class Job:
         self._run.responses.update(found)
         self._total, self._cached = len(rows), len(found)
         todo = rows[[trial_id not in found for trial_id in trials.ids[rows]]] if found else rows
-        _models.check_ready(trials.models(todo))
+        waiting = set[str]().union(*self._store.open_batches(trials.ids[todo]).values())
+        if waiting:
+            raise PlanError(
+                f"{len(waiting)} of these trials are in a batch and would be paid for twice: "
+                "collect_batch(trials) or cancel_batch(trials) first"
+            )
+        self._run.check_ready(trials.models(todo))
         for trial in trials.kinds(todo):
             self._purse.worst(trial)  # a budget that could not hold is refused before anything is sent
         self._store.begin(self.run_id, time.time(), self._total, __version__)

@@ -62,6 +62,10 @@ class Trials:
     def _model(self, row: int) -> Model:
         return _model(self._value("endpoint", row), self._value("model", row))
 
+    def endpoint(self, row: int) -> str:
+        """Where a row is sent."""
+        return self._value("endpoint", row)
+
     def models(self, rows: np.ndarray) -> list[Model]:
         """The models that these rows ask."""
         return [self._model(row) for row in self._first_of_each(rows, "endpoint", "model")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -16,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import retitlekit as rk
-from retitlekit.cluster import Allowances, Ticket
+from retitlekit.chunks import Ticket, _with_share
+from retitlekit.cluster import Shares
 from retitlekit.store import Store
 
 from .loopback import Fault, Loopback, echo
@@ -127,6 +129,34 @@ def test_the_budget_holds_for_all(server: Loopback, client: distributed.Client) 
     assert len(server.bodies) == (frame.status == "ok").sum()
 
 
+def test_tokens_hold_for_all(server: Loopback, client: distributed.Client) -> None:
+    """Workers together use no more tokens than allowed; an answer of the server has 59."""
+    with pytest.warns(rk.RetitlekitWarning, match="stopped by max_tokens_total"):
+        frame = run(plan(server, max_tokens=20), client, max_tokens_total=2000)
+
+    assert 1700 < (frame.input_tokens + frame.output_tokens).sum() <= 2000
+
+
+def test_a_deadline_holds_for_all(server: Loopback, client: distributed.Client) -> None:
+    """At the deadline all workers end; what was answered before is kept."""
+    server.latency_s = 0.2
+    with pytest.warns(rk.RetitlekitWarning, match="stopped by deadline_s"):
+        frame = run(plan(server), client, max_concurrency=4, deadline_s=2)
+
+    assert {"ok", "skipped_budget"} <= set(frame.status) <= {"ok", "skipped_budget", "error"}
+
+
+@pytest.mark.parametrize(("caps", "cut"), [({"rpm": 60, "tpm": 9000}, {"rpm": 15.0, "tpm": 2250.0}), ({}, {})])
+def test_rate_limits_are_shared(server: Loopback, caps: dict[str, int], cut: dict[str, float]) -> None:
+    """A worker sends by its part of a model's rpm and tpm, and the client knows which model that was."""
+    model = rk.Model("openai/model-a", api_base=server.base, **caps)
+    frame, before = _with_share(plan(server, models=model), 0.25)
+    (told,) = map(json.loads, frame.endpoint.unique())
+
+    assert cut == {name: value for name, value in told.items() if name in ("rpm", "tpm")}
+    assert {frame.endpoint[0]: model.endpoint} == before
+
+
 def test_concurrency_holds_for_all(server: Loopback, client: distributed.Client) -> None:
     """Workers together have no more requests under way than asked for."""
     run(plan(server), client, max_concurrency=5)
@@ -147,9 +177,11 @@ def test_failures_are_rows(server: Loopback, client: distributed.Client) -> None
 def test_a_refused_key_stops_the_model(server: Loopback, client: distributed.Client) -> None:
     """Once a worker heard a 401, no later chunk asks that model."""
     server.answer = lambda body, nth: Fault(401, "key revoked")
-    with pytest.warns(rk.RetitlekitWarning, match="120 of 120 trials failed: AuthenticationError"):
-        run(plan(server), client, max_concurrency=2)
+    with pytest.warns(rk.RetitlekitWarning) as warned:
+        frame = run(plan(server), client, max_concurrency=2)
 
+    assert {"AuthenticationError"} == set(frame.error_type)
+    assert any("its other trials were not sent" in str(warning.message) for warning in warned)
     assert len(server.bodies) <= 4
 
 
@@ -207,26 +239,32 @@ def test_no_client(server: Loopback, client: distributed.Client, wrong: object, 
 
 
 @given(
-    st.floats(0, 10),
-    st.integers(1, 20),
-    st.lists(st.tuples(st.lists(st.floats(0.01, 2), min_size=1, max_size=4), st.integers(1, 8), st.floats(0, 1))),
+    st.none() | st.integers(1, 20),
+    st.lists(st.integers(1, 8) | st.none()),
 )
-def test_allowances_are_never_exceeded(
-    budget: float, requests: int, asked: list[tuple[list[float], int, float]]
-) -> None:
-    """Whatever is lent and given back in whatever order, tickets and spending stay within the sweep's limits."""
-    allowances = Allowances(requests, budget)
+def test_shares_are_never_exceeded(requests: int | None, moves: list[int | None]) -> None:
+    """Whatever is lent in whatever parts, and given back, all that is out stays within the sweep's limits."""
+    shares = Shares(requests)
     out: list[Ticket] = []
-    spent = 0.0
-    for costs, parts, part in asked:
-        ticket = allowances.lend(list(range(len(costs))), costs, parts)
-        if ticket is not None and ticket.places:
-            out.append(ticket)
-        elif out:
-            done = out.pop(0)
-            spent += (done.budget_usd or 0) * part
-            allowances.settle(done, (done.budget_usd or 0) * part)
+    for parts in moves:
+        if parts is None:
+            if out:
+                shares.settle(out.pop(0))
+        elif (lent := shares.lend(parts)) is not None:
+            out.append(Ticket([0], *lent, None, None, None))
 
-        assert spent + sum(ticket.budget_usd or 0 for ticket in out) <= budget + 1e-9
-        assert sum(ticket.max_concurrency or 0 for ticket in out) <= requests
         assert sum(ticket.share for ticket in out) <= 1 + 1e-9
+        assert requests is None or sum(ticket.max_concurrency or 0 for ticket in out) <= requests
+
+
+def test_a_share_is_free_again() -> None:
+    """What all chunks gave back can be lent as a whole."""
+    shares = Shares(7)
+    for parts in (3, 7, 2):
+        out = []
+        while (lent := shares.lend(parts)) is not None:
+            out.append(Ticket([0], *lent, None, None, None))
+        for ticket in out:
+            shares.settle(ticket)
+
+    assert (1.0, 7) == shares.lend(1)
