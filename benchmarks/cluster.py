@@ -11,6 +11,7 @@ scheduler live in the process of this script, on the same cores.
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import random
 import signal
@@ -32,14 +33,14 @@ from tests.loopback import Loopback
 PROMPT = rk.Prompt("body", "Rewrite.\n{{ title | safe }}\n{{ body | safe }}")
 
 
-def articles(number: int, paragraphs: int) -> list[rk.Article]:
-    """Articles of so many paragraphs, none like another."""
+def articles(number: int, paragraphs: int, *, of: int = 0) -> list[rk.Article]:
+    """Articles of so many paragraphs, none like another, nor like those `of` another number."""
     return [
         rk.Article(
             f"a{n}",
-            f"Council votes on bridge {n}",
+            f"Council votes on bridge {of}-{n}",
             "\n\n".join(
-                f"Council number {n} votes on bridge {p} of the town, which has cost {n * p} euros since {1900 + p}, "
+                f"Council number {of}-{n} votes on bridge {p} of the town, which has cost {n * p} euros since {1900 + p}, "
                 "said the mayor in a long speech."
                 for p in range(paragraphs)
             ),
@@ -50,26 +51,36 @@ def articles(number: int, paragraphs: int) -> list[rk.Article]:
 
 def throughput(rounds: int, trials: int) -> None:
     """Print trials a second on this machine alone, on one worker and on two; medians of interleaved rounds."""
-    plan = rk.plan(PROMPT, articles(trials, 60), models="baseline/lexrank")
+    number = itertools.count(1)  # titlers remember articles: each run has its own
     warm = rk.plan(PROMPT, articles(8, 2), models="baseline/lexrank")
     clusters = [distributed.LocalCluster(n, threads_per_worker=1, dashboard_address=None) for n in (1, 2)]
     clients = [distributed.Client(cluster) for cluster in clusters]
     for client in clients:
         rk.run(warm, client=client, store=tempfile.mkdtemp(), progress=False)
-    rates: dict[str, list[float]] = {"no cluster": [], "one worker": [], "two workers": []}
+    found: dict[str, list[tuple[float, float, float]]] = {"no cluster": [], "one worker": [], "two workers": []}
     for _ in range(rounds):
-        for name, client in zip(rates, (None, *clients), strict=True):
-            start = time.perf_counter()
+        for name, client in zip(found, (None, *clients), strict=True):
+            plan = rk.plan(PROMPT, articles(trials, 60, of=next(number)), models="baseline/lexrank")
+            wall, own, theirs = time.perf_counter(), time.process_time(), worker_cpu_s(client)
             frame = rk.run(plan, client=client, store=tempfile.mkdtemp(), progress=False)
-            rates[name].append(len(plan) / (time.perf_counter() - start))
+            wall, own, theirs = time.perf_counter() - wall, time.process_time() - own, worker_cpu_s(client) - theirs
+            found[name].append((trials / wall, own / trials * 1e3, theirs / trials * 1e3))
             assert (frame.status == "ok").all()
-    print(f"| {trials} trials | trials/s, median of {rounds} | min | max |\n|---|---|---|---|")
-    for name, found in rates.items():
-        print(f"| {name} | {statistics.median(found):.0f} | {min(found):.0f} | {max(found):.0f} |")
-    ratios = [two / one for one, two in zip(rates["one worker"], rates["two workers"], strict=True)]
-    print(f"| two workers to one | {statistics.median(ratios):.2f} | {min(ratios):.2f} | {max(ratios):.2f} |")
+    print(f"| {trials} trials, {rounds} rounds | trials/s | min | max | CPU ms a trial, here | on the workers |")
+    print("|---|---|---|---|---|---|")
+    for name, each in found.items():
+        rates, own_ms, worker_ms = zip(*each, strict=True)
+        cpu = f"{statistics.median(own_ms):.2f} | {statistics.median(worker_ms):.2f}"
+        print(f"| {name} | {statistics.median(rates):.0f} | {min(rates):.0f} | {max(rates):.0f} | {cpu} |")
+    ratios = [two[0] / one[0] for one, two in zip(found["one worker"], found["two workers"], strict=True)]
+    print(f"| two workers to one | {statistics.median(ratios):.2f} | {min(ratios):.2f} | {max(ratios):.2f} | | |")
     for each in (*clients, *clusters):
         each.close()
+
+
+def worker_cpu_s(client: distributed.Client | None) -> float:
+    """CPU seconds that the workers have used."""
+    return sum(client.run(time.process_time).values()) if client else 0.0
 
 
 def kills(times: int) -> None:

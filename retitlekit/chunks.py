@@ -31,7 +31,8 @@ from retitlekit.trials import Trials
 if TYPE_CHECKING:
     import pandas as pd
 
-LOOK_S = 0.03  # between two looks into an empty queue
+LOOK_S = 0.05  # between two looks into an empty queue
+_SEND_S = 0.02  # between two messages to the client; each costs worker and scheduler a millisecond
 
 
 class Ticket(NamedTuple):
@@ -138,6 +139,7 @@ def _outcome(run: Run, endpoints: dict[str, str], spent: Amount) -> Outcome:
 def _send(outbox: Any, key: str, responses: list[Response]) -> None:
     if responses:
         outbox.put(["answers", key, [list(response) for response in responses]])
+        time.sleep(_SEND_S)
 
 
 def queue(name: str, client: Any = None) -> Any:

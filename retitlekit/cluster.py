@@ -34,6 +34,7 @@ _MOST_TRIALS = 1000  # a chunk: large enough to keep a worker busy for a while, 
 _MOST_BYTES = 4_000_000  # of texts in a chunk; dask wants its task graphs small
 _CHUNKS_A_WORKER = 4
 _AHEAD = 2  # chunks handed to dask for each worker
+_COUNT_S = 1.0  # between two counts of the workers, which may come and go
 _SETTLE_S = 3.0  # beyond the grace period, for what is still on its way to the client
 _NOTHING = Amount()
 _SENT = "trial_id original_title body model endpoint temperature params repeat messages".split()
@@ -98,7 +99,7 @@ class Spread:
         self._client, self._frame = client, frame[_SENT]
         self._sweep = f"retitlekit-{uuid.uuid4().hex[:12]}"
         self._outbox = queue(self._sweep, client)
-        self._workers = 1
+        self._workers, self._counted = 1, -math.inf
         self._shares = Shares(terms.max_concurrency)
         self._taken: set[int] = set()  # rows that are answered, and on the disk a moment later
         self._refused: dict[str, Failure] = {}  # endpoints that are asked no more
@@ -158,10 +159,11 @@ class Spread:
     # -- in a thread of its own: dask's calls wait for the scheduler
 
     def _work(self, rows: list[int]) -> None:
-        self._workers = max(1, len(self._client.nthreads()))
+        self._count_workers()
         self._left.extend(self._cut(rows))
         while (self._left or self._chunks) and time.monotonic() < self._until:
-            self._workers = max(1, len(self._client.nthreads()))
+            if time.monotonic() > self._counted + _COUNT_S:
+                self._count_workers()
             if self._stopping:
                 self._call_back()
             elif time.monotonic() > self._ends:
@@ -171,6 +173,9 @@ class Spread:
                 self._lend()
             self._listen()
             self._look_after()
+
+    def _count_workers(self) -> None:
+        self._workers, self._counted = max(1, len(self._client.nthreads())), time.monotonic()
 
     def _cut(self, rows: list[int]) -> Iterator[list[int]]:
         some = self._frame.iloc[rows[:: max(1, len(rows) // 100)]]
