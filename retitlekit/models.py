@@ -512,19 +512,17 @@ def _provider_rows() -> list[tuple[Any, ...]]:
 
 def _server_rows(server: tuple[str, str, str]) -> list[tuple[Any, ...]]:
     name, prefix, base = server
+
+    def unusable(note: str) -> list[tuple[Any, ...]]:
+        return [(f"{prefix}…", False, "local server", base, None, None, None, note)]
+
     try:
         served = _served(base, timeout=0.5)
     except urllib.error.HTTPError as problem:
-        note = f"{name} answers at {base} with {problem.code}: it may want a key (rk.Model(…, api_key_env=…))"
-        return (
-            [(f"{prefix}…", False, "local server", base, None, None, None, note)] if problem.code in (401, 403) else []
-        )
+        wants_key = f"{name} answers at {base} with {problem.code}: it may want a key (rk.Model(…, api_key_env=…))"
+        return unusable(wants_key) if problem.code in (401, 403) else []
     except (OSError, ValueError):
-        if name != "Ollama":
-            return []
-        return [
-            (f"{prefix}…", False, "local server", base, None, None, None, f"no Ollama runs at {base}: `ollama serve`")
-        ]
+        return unusable(f"no Ollama runs at {base}: `ollama serve`") if name == "Ollama" else []
     path = _path(prefix + served[0], base) if served else None
     return [(prefix + each, True, "local server", base, path, None, None, f"{name} at {base}") for each in served]
 
