@@ -429,7 +429,7 @@ class Run:
         closed = (problem.retry_after or 0.0) > _LONGEST_CLOSURE_S
         if _is_final(problem, crew.answered) or (limited and closed):
             self._refused[crew.endpoint] = problem
-            self.notes[f"{name}: its other trials were not sent after {problem.error_type}: {str(problem):.200}"] = None
+            self.notes[f"{name}: its other trials were not sent after {problem.error_type}: {problem!s:.200}"] = None
         errand.tries += 1
         in_time = now - errand.began < _PATIENCE_S
         if problem.retryable and errand.tries <= self._terms.retries and in_time and not self._stopping and not closed:
