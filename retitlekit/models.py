@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import KW_ONLY, dataclass, field
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -28,7 +28,7 @@ from weakref import WeakKeyDictionary
 from retitlekit import providers, wire
 from retitlekit.baselines import BASELINES, write_title
 from retitlekit.errors import CallError, ModelError
-from retitlekit.providers import Messages, Reading, Route
+from retitlekit.providers import Messages, Reading, Routes
 from retitlekit.providers import litellm as _litellm
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class Model:
         """Whether it is one of the baselines that live in this package and need no network."""
         return self.id.startswith("baseline/")
 
-    @property
+    @cached_property
     def endpoint(self) -> str:
         """How it is reached, as the JSON of the frame's `endpoint` column; holds no key."""
         kept = {key: value for key, value in dataclasses.asdict(self).items() if key not in ("name", "params")}
@@ -192,11 +192,18 @@ async def complete(
         return Reply(title, "stop", None, None, 0.0, temperature)
     if temperature is not None:
         params["temperature"] = temperature
-    call = {"model": model.id, "api_base": model.api_base, "api_key": _key(model), "timeout": timeout, **params}
-    call["max_retries"] = 0  # the SDK's and LiteLLM's own retries multiply: the sweep retries
+    call = {
+        "model": model.id,
+        "messages": [dict(message) for message in messages],
+        "api_base": model.api_base,
+        "api_key": _key(model),
+        "timeout": timeout,
+        **params,
+        "max_retries": 0,  # the SDK's and LiteLLM's own retries multiply: the sweep retries
+    }
     try:
         async with asyncio.timeout(timeout):
-            return await _ask(model, call, messages)
+            return await _ask(model, call)
     except TimeoutError as problem:
         raise CallError(f"{model.name}: no answer in {timeout:g} s", error_type="Timeout", retryable=True) from problem
     except ConnectionError as problem:
@@ -206,17 +213,17 @@ async def complete(
         raise _call_error(model, problem) from None  # the chain could carry the key
 
 
-async def _ask(model: Model, call: dict[str, Any], messages: Messages) -> Reply:
+async def _ask(model: Model, call: dict[str, Any]) -> Reply:
     """One request: over the wire where LiteLLM showed how, else through LiteLLM."""
-    route = await _route(call, messages)
+    route = await _routes.setdefault(asyncio.get_running_loop(), Routes()).find(call)
     if route is not None:
-        answer = await wire.post(route.address, route.pack(messages))
+        answer = await wire.post(route.address, route.pack(call["messages"]))
         if answer.status in (401, 403):
             forget_routes()  # the key may be another the next time
-        reading = None if 300 <= answer.status < 400 else await route.read(answer, messages)
+        reading = None if 300 <= answer.status < 400 else await route.read(answer, call)
         if reading is not None:
             return _reply(model, reading, route.body.get("temperature"), answer.headers)
-    response = await _litellm().acompletion(**call, messages=[dict(message) for message in messages])
+    response = await _litellm().acompletion(**call)
     headers = (getattr(response, "_hidden_params", None) or {}).get("headers")
     return _reply(model, providers.read_response(response), call.get("temperature"), headers)
 
@@ -237,19 +244,7 @@ def _reply(model: Model, reading: Reading, temperature: float | None, headers: M
     )
 
 
-_routes: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[object, asyncio.Task[Route | None]]] = WeakKeyDictionary()
-
-
-async def _route(call: Mapping[str, Any], messages: Messages) -> Route | None:
-    """The route of such a call, learnt once; messages count by their roles alone."""
-    if not all(isinstance(text := message.get("content"), str) and text.strip() for message in messages):
-        return None  # empty messages are mended by some providers
-    kind = (repr(call), *[message["role"] for message in messages])
-    known = _routes.setdefault(asyncio.get_running_loop(), {})
-    if kind not in known:
-        known[kind] = asyncio.create_task(providers.learn(call, messages))
-    lesson = known[kind]
-    return lesson.result() if lesson.done() else await asyncio.shield(lesson)  # others wait for it too
+_routes: WeakKeyDictionary[asyncio.AbstractEventLoop, Routes] = WeakKeyDictionary()
 
 
 def forget_routes() -> None:

@@ -1,7 +1,7 @@
-"""LiteLLM, behind its one door: `litellm()` opens it, and `learn` finds out what it would put on the wire.
+"""LiteLLM, behind its one door: `litellm()` opens it, and `Routes` finds out what it would put on the wire.
 
 A call through LiteLLM costs some 4 ms of CPU, nearly all of it outside the exchange with the server. What it knows
-of providers is needed once for each model and set of parameters: `learn` lets it build a request and keeps that as a
+of providers is needed once for each model and set of parameters: `Routes` lets it build a request and keeps that as a
 `Route`, which is then sent for every article over one session. What comes back is read here when LiteLLM was seen to
 read a reply of the same shape in the same way, and by LiteLLM itself otherwise: its result, its cost, its exceptions.
 """
@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import copy
 import json
+import math
 import os
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,6 +36,7 @@ _LISTENERS = (
     "context_window_fallbacks aclient_session network_mock"
 ).split()
 _OF_THE_HOP = {"host", "connection", "content-length", "accept-encoding", "transfer-encoding", "content-encoding"}
+_NOT_READ = {"messages", "temperature", "top_p", "seed", "max_tokens", "max_completion_tokens", "timeout"}
 _SHAPES = 64
 
 
@@ -105,83 +107,67 @@ class _Rates(NamedTuple):
     per_count: tuple[float, ...] | None
 
 
-class Route:
-    """How one model with one set of parameters is asked, learnt from LiteLLM.
+class Reader:
+    """Reads the replies of one model: by itself those of a shape that it saw LiteLLM read, the others by LiteLLM."""
 
-    Attributes
-    ----------
-    address : Address
-    body : dict
-        The JSON that is sent, but for ``messages``.
-    """
-
-    def __init__(self, call: Mapping[str, Any], client: Any, address: Address, body: Mapping[str, Any]) -> None:
-        self.address, self.body = address, dict(body)
-        self._call, self._client = call, client
-        self._tail = json.dumps(self.body)[1:]
+    def __init__(self, client: Any) -> None:
+        self.client = client
         self._rates: dict[object, _Rates | None] = {}
         self._learning = asyncio.Lock()
 
-    def pack(self, messages: Messages) -> bytes:
-        """The body of the request for these messages."""
-        return f'{{"messages": {json.dumps(messages)}, {self._tail}'.encode()
-
-    async def read(self, answer: Answer, messages: Messages) -> Reading | None:
+    async def read(self, answer: Answer, call: Mapping[str, Any]) -> Reading | None:
         """What the answer says; raises what LiteLLM raises for it, and gives None where LiteLLM would ask again."""
         found = _plain(answer)
         if found is None:
-            response = await self._replay(answer, messages)
+            response = await self._replay(answer, call)
             return response and read_response(response)
         raw, plain = found
         shape = _shape(raw)
         if shape not in self._rates:
             async with self._learning:
                 if shape not in self._rates and len(self._rates) < _SHAPES:
-                    self._rates[shape] = await self._learn_rates(raw, plain, messages)
+                    self._rates[shape] = await self._learn_rates(raw, plain, call)
         rates = self._rates.get(shape)
         if rates is None:
-            return await self._read_with_litellm(raw, plain, messages)
+            return await self._read_with_litellm(raw, plain, call)
         cost = None if rates.per_count is None else sum(map(mul, rates.per_count, _counts(raw["usage"])))
         return plain._replace(finish_reason=rates.finish_reason, cost_usd=cost)
 
-    async def _learn_rates(self, raw: dict[str, Any], plain: Reading, messages: Messages) -> _Rates | None:
+    async def _learn_rates(self, raw: dict[str, Any], plain: Reading, call: Mapping[str, Any]) -> _Rates | None:
         """Compare our reading with LiteLLM's and ask it what each count costs; None when ours would not do."""
-        theirs = await self._read_with_litellm(raw, plain, messages)
+        theirs = await self._read_with_litellm(raw, plain, call)
         if theirs._replace(cost_usd=None) != plain._replace(finish_reason=theirs.finish_reason):
             return None
         if theirs.cost_usd is None:
             return _Rates(theirs.finish_reason, None)
         counts = list(_counts(raw["usage"]))
 
-        async def cost(changed: list[float]) -> float | None:
+        async def cost(changed: list[float]) -> float:
             usage = _with_counts(raw["usage"], iter(changed))
-            return (await self._read_with_litellm({**raw, "usage": usage}, plain, messages)).cost_usd
+            return (await self._read_with_litellm({**raw, "usage": usage}, plain, call)).cost_usd or math.nan
 
-        rates = []
-        for place, count in enumerate(counts):
-            more = await cost([*counts[:place], count + 1, *counts[place + 1 :]])
-            if more is None:
-                return None
-            rates.append(more - theirs.cost_usd)
-        for factor, expected in ((1, theirs.cost_usd), (3, await cost([3 * count for count in counts]))):
-            told = factor * sum(rate * count for rate, count in zip(rates, counts, strict=True))
-            if expected is None or abs(told - expected) > 1e-6 * abs(expected):
-                return None
-        return _Rates(theirs.finish_reason, tuple(rates))
+        rates = [
+            await cost([*counts[:place], count + 1, *counts[place + 1 :]]) - theirs.cost_usd
+            for place, count in enumerate(counts)
+        ]
+        told = sum(map(mul, rates, counts))
+        tripled = await cost([3 * count for count in counts])
+        right = math.isclose(told, theirs.cost_usd, rel_tol=1e-6) and math.isclose(3 * told, tripled, rel_tol=1e-6)
+        return _Rates(theirs.finish_reason, tuple(rates)) if right else None
 
-    async def _read_with_litellm(self, raw: dict[str, Any], plain: Reading, messages: Messages) -> Reading:
+    async def _read_with_litellm(self, raw: dict[str, Any], plain: Reading, call: Mapping[str, Any]) -> Reading:
         try:
-            response = await self._replay(Answer(200, {}, json.dumps(raw).encode()), messages)
+            response = await self._replay(Answer(200, {}, json.dumps(raw).encode()), call)
         except Exception:  # noqa: BLE001 - a title that was paid for is kept where LiteLLM stumbles over its reply
             return plain
         return plain if response is None else read_response(response)
 
-    async def _replay(self, answer: Answer, messages: Messages) -> Any:
+    async def _replay(self, answer: Answer, call: Mapping[str, Any]) -> Any:
         """Let LiteLLM make the same call and find this answer to it; None when it asked more than once."""
         exchange = _Exchange(answer)
         token = _exchange.set(exchange)
         try:
-            response = await litellm().acompletion(**self._call, messages=list(messages), client=self._client)
+            response = await litellm().acompletion(**call, client=self.client)
         except Exception:
             if len(exchange.requests) > 1:
                 return None
@@ -254,54 +240,96 @@ class _Exchange:
 _exchange: ContextVar[_Exchange] = ContextVar("_exchange")
 
 
-async def learn(call: Mapping[str, Any], messages: Messages) -> Route | None:
-    """The route that `litellm.acompletion(**call, messages=messages)` would take; nothing is sent.
+class Route:
+    """How one model with one set of parameters is asked, learnt from LiteLLM.
 
-    None where only LiteLLM itself can make the call: another protocol than OpenAI's chat completions, messages or
-    signatures that it rewrites for each call, callbacks or a cache that must see each call, parameters it refuses.
+    Attributes
+    ----------
+    address : Address
+    body : dict
+        The JSON that is sent, but for ``messages``.
+    read : callable
+        What an answer to a call says; see `Reader.read`.
     """
-    try:
-        return await _learn(call, messages)
-    except Exception:  # noqa: BLE001 - LiteLLM's inner parts move between versions; without a route the call goes its way
-        return None
+
+    def __init__(self, address: Address, body: Mapping[str, Any], reader: Reader) -> None:
+        self.address, self.body, self.read = address, dict(body), reader.read
+        self._tail = f", {json.dumps(self.body)[1:]}".encode()
+
+    def pack(self, messages: Messages) -> bytes:
+        """The body of the request for these messages."""
+        return b'{"messages": ' + json.dumps(messages).encode() + self._tail
 
 
-async def _learn(call: Mapping[str, Any], messages: Messages) -> Route | None:
-    door = litellm()
-    if any(getattr(door, name, None) for name in _LISTENERS) or not _DETOURS.isdisjoint(call):
-        return None
-    client = await _offline_client(call, messages)
-    request = await _overhear(call, messages, client)
-    url, body = str(request.url), json.loads(request.content)
-    if not urlsplit(url).path.endswith("/chat/completions") or body.pop("messages") != list(messages):
-        return None
-    headers = {
-        name: value
-        for name, value in request.headers.items()
-        if name not in _OF_THE_HOP and not name.startswith("x-stainless")  # the SDK's statistics
-    }
-    proxy = _proxy(url)
-    if proxy and not proxy.startswith("http"):
-        return None
-    from litellm.llms.custom_httpx.http_handler import get_ssl_configuration
+class Routes:
+    """The routes that one event loop has learnt; each is learnt once, however many wait for it."""
 
-    tls: Any = get_ssl_configuration()
-    return Route(call, client, Address(url, headers, proxy, tls), body)
+    def __init__(self) -> None:
+        self._routes: dict[object, asyncio.Task[Route | None]] = {}
+        self._readers: dict[object, asyncio.Task[Reader]] = {}
+
+    async def find(self, call: Mapping[str, Any]) -> Route | None:
+        """The route that `litellm.acompletion(**call)` would take; nothing is sent.
+
+        None where only LiteLLM itself can make the call: another protocol than OpenAI's chat completions, messages
+        that it rewrites, callbacks or a cache that must see each call, parameters that it refuses.
+        """
+        messages = call["messages"]
+        if not all(isinstance(text := message.get("content"), str) and text.strip() for message in messages):
+            return None  # empty messages are mended by some providers
+        settings = {name: value for name, value in call.items() if name != "messages"}
+        kind = (repr(settings), *[message["role"] for message in messages])
+        lesson = self._routes.get(kind)
+        if lesson is None:
+            lesson = self._routes[kind] = asyncio.create_task(self._learn(call))
+        # others wait for it too: it must not end with the first
+        return lesson.result() if lesson.done() else await asyncio.shield(lesson)
+
+    async def _learn(self, call: Mapping[str, Any]) -> Route | None:
+        door = litellm()
+        if any(getattr(door, name, None) for name in _LISTENERS) or not _DETOURS.isdisjoint(call):
+            return None
+        try:
+            return await self._learn_route(call)
+        except Exception:  # noqa: BLE001 - LiteLLM's inner parts move between versions; then all go LiteLLM's own way
+            return None
+
+    async def _learn_route(self, call: Mapping[str, Any]) -> Route | None:
+        kind = repr({name: value for name, value in call.items() if name not in _NOT_READ})
+        if kind not in self._readers:
+            self._readers[kind] = asyncio.create_task(_reader(call))
+        reader = await asyncio.shield(self._readers[kind])
+        request = await _overhear(call, reader.client)
+        url, body = str(request.url), json.loads(request.content)
+        if not urlsplit(url).path.endswith("/chat/completions") or body.pop("messages") != list(call["messages"]):
+            return None
+        headers = {
+            name: value
+            for name, value in request.headers.items()
+            if name not in _OF_THE_HOP and not name.startswith("x-stainless")  # the SDK's statistics
+        }
+        proxy = _proxy(url)
+        if proxy and not proxy.startswith("http"):
+            return None
+        from litellm.llms.custom_httpx.http_handler import get_ssl_configuration
+
+        tls: Any = get_ssl_configuration()
+        return Route(Address(url, headers, proxy, tls), body, reader)
 
 
-async def _overhear(call: Mapping[str, Any], messages: Messages, client: Any) -> Any:
+async def _overhear(call: Mapping[str, Any], client: Any) -> Any:
     """The request that LiteLLM makes, whatever it thinks of an empty answer."""
     exchange = _Exchange(Answer(500, {}, b"{}"))
     token = _exchange.set(exchange)
     with contextlib.suppress(Exception):
-        await litellm().acompletion(**call, messages=list(messages), client=client)
+        await litellm().acompletion(**call, client=client)
     _exchange.reset(token)
     (request,) = exchange.requests
     return request
 
 
-async def _offline_client(call: Mapping[str, Any], messages: Messages) -> Any:
-    """A client of the kind that LiteLLM uses for this call, which asks `_exchange` instead of a network."""
+async def _reader(call: Mapping[str, Any]) -> Reader:
+    """A reader with a client of the kind that LiteLLM uses for this call, which asks `_exchange`, not a network."""
     import httpx
     from litellm.litellm_core_utils.litellm_logging import Logging
 
@@ -312,9 +340,9 @@ async def _offline_client(call: Mapping[str, Any], messages: Messages) -> Any:
             self.told = api_key, dict(additional_args)
             raise InterruptedError
 
-    listener = Told(call["model"], list(messages), False, "acompletion", datetime.now(), "", "")
+    listener = Told(call["model"], list(call["messages"]), False, "acompletion", datetime.now(), "", "")
     with contextlib.suppress(Exception):  # InterruptedError, as LiteLLM maps it
-        await litellm().acompletion(**call, messages=list(messages), litellm_logging_obj=listener)
+        await litellm().acompletion(**call, litellm_logging_obj=listener)
     told: dict[str, Any]
     api_key, told = listener.told
     http = httpx.AsyncClient(transport=httpx.MockTransport(lambda request: _exchange.get().meet(request)))
@@ -323,12 +351,12 @@ async def _offline_client(call: Mapping[str, Any], messages: Messages) -> Any:
 
         base = told["api_base"]  # httpx's parsed form
         url = base if isinstance(base, str) else f"{base.scheme}://{base.netloc}{base.path}"
-        return AsyncOpenAI(api_key=api_key, base_url=url, max_retries=0, http_client=http)
+        return Reader(AsyncOpenAI(api_key=api_key, base_url=url, max_retries=0, http_client=http))
     from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
 
     client = AsyncHTTPHandler()
     client.client = http
-    return client
+    return Reader(client)
 
 
 def _proxy(url: str) -> str | None:

@@ -33,26 +33,32 @@ class Failure(NamedTuple):
 
 
 class Texts:
-    """The messages, title and article behind each row: what an extraction looks at beside the completion."""
+    """The messages, title and article behind each row: what an extraction looks at beside the completion.
+
+    Attributes
+    ----------
+    extractors : numpy.ndarray of int64
+        For each row the number that stands for the extracting code and for these texts.
+    """
 
     def __init__(self, trials: pd.DataFrame) -> None:
-        self._codes, self._values = [], []
-        for name in ("messages", "original_title", "body"):
-            column = trials[name].astype("category").cat
-            self._codes.append(column.codes.to_numpy())
-            self._values.append(column.categories.to_list())
-        self._extractors: dict[tuple[int, ...], int] = {}
+        columns = [trials[name].astype("category").cat for name in ("messages", "original_title", "body")]
+        self._values = [column.categories.to_list() for column in columns]
+        self._codes = np.array([column.codes for column in columns], dtype=np.int64)
         self._instructions = lru_cache(maxsize=4096)(self._read_instructions)
+        self._extract = lru_cache(maxsize=4096)(self._extract_title)
+        alike = np.zeros(len(trials), dtype=np.int64)
+        for codes, values in zip(self._codes, self._values, strict=True):
+            alike = alike * (len(values) + 1) + codes
+        _, first, place = np.unique(alike, return_index=True, return_inverse=True)
+        self.extractors = np.array([self._extractor(row) for row in first], dtype=np.int64)[place]
 
     def titled(self, response: Response, row: int) -> Response:
-        """The response with its title, extracted with this row's texts."""
-        place = tuple(int(codes[row]) for codes in self._codes)
-        extractor = self._extractor(place)
+        """The response with the title that this row's texts make of its completion."""
+        extractor = int(self.extractors[row])
         if response.extractor == extractor:
             return response
-        found = extract_title(
-            response.completion, finish_reason=response.finish_reason, instructions=self._instructions(place)
-        )
+        found = self._extract(response.completion, response.finish_reason, *self._codes[:, row].tolist())
         same = found.title == response.completion  # then one text in memory, not two
         return response._replace(
             title=response.completion if same else found.title,
@@ -61,21 +67,21 @@ class Texts:
             extractor=extractor,
         )
 
-    def _extractor(self, place: tuple[int, ...]) -> int:
-        known = self._extractors.get(place)
-        if known is None:
-            digest = blake2b(_code(), digest_size=8)
-            for text in self._at(place):
-                digest.update(text.encode() + b"\0")
-            known = self._extractors[place] = int.from_bytes(digest.digest(), "big", signed=True)
-        return known
+    def _extract_title(self, completion: str, finish_reason: str | None, *place: int) -> titles.Extraction:
+        return extract_title(completion, finish_reason=finish_reason, instructions=self._instructions(*place))
 
-    def _at(self, place: tuple[int, ...]) -> list[str]:
+    def _extractor(self, row: int) -> int:
+        digest = blake2b(_code(), digest_size=8)
+        for text in self._at(*self._codes[:, row]):
+            digest.update(text.encode() + b"\0")
+        return int.from_bytes(digest.digest(), "big", signed=True)
+
+    def _at(self, *place: int) -> list[str]:
         return [str(values[code]) if code >= 0 else "" for values, code in zip(self._values, place, strict=True)]
 
-    def _read_instructions(self, place: tuple[int, ...]) -> str:
+    def _read_instructions(self, *place: int) -> str:
         """What the prompt says beside the article: echoing that is a leak, echoing the article is not."""
-        messages, title, body = self._at(place)
+        messages, title, body = self._at(*place)
         text = "\n".join(message["content"] for message in json.loads(messages))
         for part in (body.strip(), *body.split("\n\n"), title):
             if part.strip():
@@ -113,9 +119,9 @@ def fill(
     rows = np.flatnonzero(~kept)
     ids = trials["trial_id"].to_numpy(dtype=object)[rows]
     found = [responses.get(trial_id) for trial_id in ids]
-    at = np.flatnonzero(np.fromiter((each is not None for each in found), dtype=bool, count=len(found)))
-    here = [texts.titled(found[i], int(rows[i])) for i in at]  # type: ignore[arg-type]
-    columns = _columns(here, run_id) if here else {}
+    there = [(response, row) for response, row in zip(found, rows.tolist(), strict=True) if response is not None]
+    at = np.array([response is not None for response in found], dtype=bool)
+    columns = _columns([texts.titled(response, row) for response, row in there], run_id) if there else {}
     filled = {name: np.full(len(rows), None, dtype=object) for name in RUN_COLUMNS}
     filled["status"][:] = open_status
     for name, values in columns.items():
