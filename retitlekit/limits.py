@@ -48,9 +48,9 @@ class Bucket:
         """Take `amount`, whatever the level; a negative amount gives back."""
         self._level = min(self._size, self._flow(now) - amount)
 
-    def set_rate(self, rate: float, now: float) -> None:
-        """From now on, `rate` a second."""
-        self._level = self._flow(now)
+    def set_rate(self, rate: float, now: float, *, level: float | None = None) -> None:
+        """From now on, `rate` a second, and at most `level` for the moment."""
+        self._level = min(self._flow(now), math.inf if level is None else level)
         self.rate, self._size = rate, max(1.0, rate * _TICK_S)
 
     def _flow(self, now: float) -> float:
@@ -102,12 +102,14 @@ class Lane:
         self._known = 0.0  # the rate that was measured
         self._step = 0.0
         self._paced = False  # the pace made somebody wait since it last grew
-        self._quiet = 0  # accepted since the last refusal or growth of the pace
         self._since = [0, 0]  # answers and refusals since the pace was measured
+        self._limited = False  # the limit did, since the last exhaustion
+        self._quiet = 0  # accepted since the last refusal or growth of the pace
         self._deaf_until = -math.inf  # until then lone refusals set no pace
         self._minute: dict[int, int] = {}  # taken in the last minute, by tick
         self._in_minute = 0
         self._full = math.inf  # as many in a minute were too many
+        self._last = _Exhaustion(now, 0, 0)  # or a lone refusal
         self._exhausted: deque[_Exhaustion] = deque(maxlen=64)
         self._recent: deque[bool] = deque(maxlen=10)  # was it a refusal?
         self._cut_at = 0  # requests up to this number were sent before the last cut
@@ -124,7 +126,10 @@ class Lane:
 
         `bounded=False` leaves out the limit of requests at once.
         """
-        if self._probe or (bounded and self._probe is None and self.under_way >= int(self.limit)):
+        if self._probe:
+            return math.inf
+        if bounded and self._probe is None and self.under_way >= int(self.limit):
+            self._limited = True
             return math.inf
         wait = self.closed_until - now
         if self._pace and (paced := self._pace.wait_s(1, now)):
@@ -197,10 +202,12 @@ class Lane:
         hard = probed or sum(self._recent) >= 5 or (retry_after or 0) > _LONG_S
         if not headers and not probed and sent.company > max(self._safe, self._safe_before):
             self._cut_limit(0.5 if hard else 0.9)
-        elif hard or (self._pace is None and now >= self._deaf_until):
+        elif hard or (self._pace is None and now >= self._deaf_until and sum(self._recent) >= 3):
             self._measure(now, retry_after)
         elif self._pace:
             self._trim(now)
+        else:
+            return
         self._cut_at = self._sent
 
     def troubled(self, sent: Sent, now: float) -> None:
@@ -226,7 +233,7 @@ class Lane:
         if tick in self._minute:
             self._minute[tick] -= 1
             self._in_minute -= 1
-        for moment in self._exhausted:
+        for moment in (self._last, *self._exhausted):
             if moment.sent >= sent.number:
                 moment.taken -= 1
 
@@ -263,22 +270,31 @@ class Lane:
     def _grow_pace(self, now: float) -> None:
         if self._pace and self._paced and self._quiet >= min(100.0, 25 * max(1.0, self._pace.rate)):
             self._quiet, self._paced = 0, False
-            self._step = min(0.25, self._step * 2) if self._pace.rate > 1.03 * self._known else self._step
+            if self._pace.rate > 1.1 * self._known and self._step < 5 * _STEP:
+                self._step *= 2
             self._pace.set_rate(self._pace.rate * (1 + self._step), now)
             self._full *= 1 + self._step
 
     def _trim(self, now: float) -> None:
         """One refusal among many answers: slow down a little, unless that has proved no remedy."""
+        assert self._pace is not None
+        count, span = self._taken - self._last.taken, now - self._last.at
         answers, refusals = self._since
-        if refusals >= 5 and refusals > 0.02 * answers:
+        if refusals >= 20 and refusals > 0.04 * answers:
             self._pace, self._full, self._deaf_until = None, math.inf, now + _WINDOW_S
             return
-        assert self._pace is not None
         rate = max(self._pace.rate * 0.96, self._known * 0.93)
+        if count >= 20 and self._full == math.inf:
+            self._last = _Exhaustion(now, self._sent, self._taken)
+            taken = count / span
+            if taken < 0.85 * self._pace.rate:
+                self._known, self._since, rate = taken, [0, 0], 0.98 * taken
+            elif rate >= taken:
+                self._known = min(self._known, taken)
         self._known = max(self._known, rate)
         self._step = _STEP
+        self._full *= rate / self._pace.rate
         self._pace.set_rate(rate, now)
-        self._full *= 0.96
 
     def _measure(self, now: float, retry_after: float | None) -> None:
         """The endpoint is exhausted: set the pace to what it took since it was so before, and wait."""
@@ -288,11 +304,16 @@ class Lane:
         past = [(moment.at, self._taken - moment.taken) for moment in self._exhausted if self._taken > moment.taken]
         if not self._exhausted or self._exhausted[-1].taken != self._taken:
             self._exhausted.append(_Exhaustion(now, self._sent, self._taken))
-        if not past and self._pace is None:  # too fast, but no flood
-            past = [(next(iter(self._minute)) * _TICK_S, self._in_minute)]
-        if past:
+        if self._full < math.inf:
+            self._full = self._in_minute
+            self._set_pace(self._full / _WINDOW_S, now, _STEP)
+        elif past:
             at, count = next((each for each in reversed(past) if each[1] >= 30), past[0])
-            self._set_pace(count / max(now - at, _TICK_S), now, _STEP if count >= 50 else 4 * _STEP)
+            sure = count >= 50 and not self._limited  # else it may take more than we asked
+            self._set_pace(count / max(now - at, _TICK_S), now, _STEP if sure else 8 * _STEP)
+        elif self._pace is None:  # a guess, to learn from
+            self._set_pace(self._in_minute / max(now - next(iter(self._minute)) * _TICK_S, 1.0), now, 8 * _STEP)
+        self._limited = False
         self._pause_s = min(_LONGEST_PAUSE_S, max(0.25, 2 * self._pause_s))
         pause = self._pause_s if retry_after is None else retry_after
         if pause >= _LONG_S and self._in_minute:  # it counts over a window, and ours is full
@@ -308,9 +329,10 @@ class Lane:
 
     def _set_pace(self, rate: float, now: float, step: float) -> None:
         self._known, self._step, self._since = rate, step, [0, 0]
+        self._last = _Exhaustion(now, self._sent, self._taken)
         if self._pace is None:
             self._pace = Bucket(rate, now)
-        self._pace.set_rate(rate * 0.98, now)
+        self._pace.set_rate(rate * 0.98, now, level=0.0)
 
     # -- what headers tell
 
@@ -318,17 +340,16 @@ class Lane:
         """Spread what remains over the time until it is renewed; right for windows, and stable for buckets."""
         if sent.number < self._told_by:
             return
+        told, self._told, self._told_by = self._told, None, sent.number
         rates = []
         for what, unit in (("requests", 1.0), ("tokens", self._reply_tokens)):
             remaining, reset_s = _remaining(headers, what)
-            if remaining is not None and reset_s is not None:
+            if remaining is not None and reset_s is not None and sent.at + reset_s >= now:  # else renewed meanwhile
                 rates.append(max(remaining / unit, 1.0) / max(reset_s, _TICK_S))
                 if remaining < 1:
                     self.closed_until = max(self.closed_until, now + min(reset_s, _LONGEST_PAUSE_S))
         if rates:
-            self._told_by = sent.number
-            if self._told is None:
-                self._told = Bucket(min(rates), now)
+            self._told = told or Bucket(min(rates), now)
             self._told.set_rate(min(rates), now)
 
 

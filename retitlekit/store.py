@@ -391,7 +391,8 @@ class Store:
         except sqlite3.Error as problem:
             raise StoreError(f"cannot {verb} the store {self.path} ({problem}): {_fix(problem)}") from problem
         except OSError as problem:
-            raise StoreError(f"cannot {verb} the store {self.path}: {problem.strerror or problem}") from problem
+            fix = "check the folder and its permissions, or name another in store="
+            raise StoreError(f"cannot {verb} the store {self.path}: {problem.strerror or problem}; {fix}") from problem
 
 
 _FIXES = {
