@@ -22,7 +22,7 @@ class Fault:
     message: str = "The server had an error."
     code: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    how: str = "error"  # or "hang", "reset", "malformed"
+    how: str = "error"  # or "hang", "reset", "close", "malformed", "error in a 200"
 
 
 Answer = str | dict[str, Any] | Fault
@@ -111,6 +111,10 @@ class Loopback:
             await asyncio.sleep(3600)
         if fault.how == "reset" and request.transport is not None:
             request.transport.abort()
+        if fault.how == "close" and request.transport is not None:
+            request.transport.close()
+        if fault.how == "error in a 200":
+            return _error(200, fault.message, fault.code)
         if fault.how == "malformed":
             return web.Response(text='{"choices": [{"mess', content_type="application/json")
         return _error(fault.status, fault.message, fault.code, fault.headers)
