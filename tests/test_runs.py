@@ -72,7 +72,8 @@ def test_all_faults_at_once(server: Loopback) -> None:
     [
         (Fault(429, "You exceeded your current quota.", "insufficient_quota"), "RateLimitError"),
         (Fault(401, "Incorrect API key"), "AuthenticationError"),
-        (Fault(403, "Your country is not supported"), "PermissionDeniedError"),
+        (Fault(402, "Insufficient Balance"), "APIError"),
+        (Fault(403, "Your country is not supported"), "APIError"),
     ],
 )
 def test_what_would_fail_for_all_is_asked_once(server: Loopback, fault: Fault, error_type: str) -> None:
