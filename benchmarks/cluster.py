@@ -40,8 +40,8 @@ def articles(number: int, paragraphs: int, *, of: int = 0) -> list[rk.Article]:
             f"a{n}",
             f"Council votes on bridge {of}-{n}",
             "\n\n".join(
-                f"Council number {of}-{n} votes on bridge {p} of the town, which has cost {n * p} euros since {1900 + p}, "
-                "said the mayor in a long speech."
+                f"Council number {of}-{n} votes on bridge {p} of the town, which has cost {n * p} euros since "
+                f"{1900 + p}, said the mayor in a long speech."
                 for p in range(paragraphs)
             ),
         )

@@ -72,10 +72,10 @@ def serve(port: Any) -> None:
         }  # fmt: skip
         return web.json_response(answer, headers=told)
 
-    async def models(request: web.Request) -> web.Response:
+    async def models(_: web.Request) -> web.Response:
         return web.json_response({"object": "list", "data": [{"id": "m", "object": "model"}]})
 
-    async def stats(request: web.Request) -> web.Response:
+    async def stats(_: web.Request) -> web.Response:
         return web.json_response({name: dict(endpoint.counts) for name, endpoint in endpoints.items()})
 
     async def main() -> None:

@@ -224,7 +224,12 @@ async def _ask(model: Model, call: dict[str, Any]) -> Reply:
         answer = await wire.post(route.address, route.pack(call["messages"]))
         if answer.status in (401, 403):
             forget_routes()  # the key may be another the next time
-        reading = None if 300 <= answer.status < 400 else await route.read(answer, call)
+        try:
+            reading = None if 300 <= answer.status < 400 else await route.read(answer, call)
+        except Exception as problem:
+            if answer.status == 200:
+                problem.status_code = 200  # type: ignore[attr-defined]  # LiteLLM takes a garbled 200 for a 500
+            raise
         if reading is not None:
             return _reply(model, reading, route.body.get("temperature"), answer.headers)
     response = await _litellm().acompletion(**call)
@@ -338,10 +343,11 @@ def _call_error(model: Model, problem: Exception) -> CallError:
     response = getattr(problem, "response", None)
     headers = _limits(getattr(problem, "litellm_response_headers", None) or getattr(response, "headers", None))
     status = getattr(problem, "status_code", None)
+    in_a_200 = status == 200 or (name == "APIError" and status is None)  # a gateway may wrap its upstream's failure
     return CallError(
         redact(text.removeprefix(f"litellm.{type(problem).__name__}: "), model),
         error_type=name,
-        retryable=name in _RETRYABLE and not out_of_credit,
+        retryable=(name in _RETRYABLE or in_a_200) and not out_of_credit,
         retry_after=_retry_after(headers),
         status=int(status) if status and name not in ("APIConnectionError", "Timeout") else None,
         headers=headers,
