@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LOOK_S = 0.05  # between two looks into an empty queue
-_SEND_S = 0.02  # between two messages to the client; each costs worker and scheduler a millisecond
+_SEND_S = 0.02  # between two messages to the client, at least
+_SEND_SHARE_S = 0.002  # the same for all workers together: the scheduler has a millisecond of work with each
 
 
 class Ticket(NamedTuple):
@@ -111,11 +112,11 @@ def answer(sweep: str, key: str, frame: pd.DataFrame, terms: Terms) -> None:
         over.add_done_callback(lambda _: sink.close())
         stopped = False
         while not sink.closed:
-            _send(outbox, key, sink.take(0.2))
+            _send(outbox, key, sink.take(0.2), ticket.share)
             if not stopped and _unwanted(key):
                 background_loop().call_soon_threadsafe(run.stop, GRACE_S)
                 stopped = True
-        _send(outbox, key, sink.take(0))
+        _send(outbox, key, sink.take(0), ticket.share)
         run.leave()
         over.result()
         if run.problem is not None and not run.failures:
@@ -136,10 +137,10 @@ def _outcome(run: Run, endpoints: dict[str, str], spent: Amount) -> Outcome:
     )
 
 
-def _send(outbox: Any, key: str, responses: list[Response]) -> None:
+def _send(outbox: Any, key: str, responses: list[Response], share: float) -> None:
     if responses:
         outbox.put(["answers", key, [list(response) for response in responses]])
-        time.sleep(_SEND_S)
+        time.sleep(max(_SEND_S, _SEND_SHARE_S / share))
 
 
 def queue(name: str, client: Any = None) -> Any:

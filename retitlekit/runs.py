@@ -471,8 +471,10 @@ def _is_final(problem: CallError, answered: int) -> bool:
     """Whether every other trial of this endpoint would fail for the same reason: a wrong key, or no credit left."""
     if problem.status == 403:
         return answered == 0  # later it is about one message: some providers moderate with a 403
-    return problem.error_type == "AuthenticationError" or problem.status == 402 or (
-        problem.error_type == "RateLimitError" and not problem.retryable
+    return (
+        problem.error_type == "AuthenticationError"
+        or problem.status == 402
+        or (problem.error_type == "RateLimitError" and not problem.retryable)
     )
 
 

@@ -32,6 +32,8 @@ LAYERS = [
         "words",
         "sentences",
         "trims",
+        "cuts",
+        "grammar",
         "messages",
         "store",
         "wire",
@@ -39,7 +41,7 @@ LAYERS = [
     {"models", "providers", "baselines"},
     {"plans", "rows", "limits", "trials", "budgets", "dialects", "runs", "chunks", "cluster", "sweeps", "batches"},
     {"scorers", "widths", "evidence", "decide", "winners"},
-    {"charts"},
+    {"charts", "drawing"},
     {"widgets"},
     {"cli"},
 ]
