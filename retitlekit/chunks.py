@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
+from retitlekit import __version__
 from retitlekit import models as _models
 from retitlekit.budgets import Amount, Purse
 from retitlekit.errors import ModelError
@@ -190,8 +191,10 @@ def check_once(sweep: str, *endpoints: tuple[str, str]) -> None:  # noqa: ARG001
     _models.check_ready(_models.from_endpoint(endpoint, name) for endpoint, name in endpoints)
 
 
-def lacks(sweep: str, endpoints: Iterable[tuple[str, str]]) -> str | None:
-    """What keeps this process from asking these models."""
+def lacks(sweep: str, version: str, endpoints: Iterable[tuple[str, str]]) -> str | None:
+    """What keeps this process from asking these models for a client of this version."""
+    if version != __version__:
+        return f"it has retitlekit {__version__}, and the client {version}: install the same on both"
     try:
         check_once(sweep, *endpoints)
     except ModelError as problem:

@@ -47,12 +47,13 @@ class Shares:
         self._most = self._free = max_concurrency
         self._free_share = 1.0
 
-    def lend(self, parts: int) -> tuple[float, int | None] | None:
-        """One of `parts` shares, and requests at once; None while less than half of that is free."""
-        share = min(1 / parts, self._free_share)
-        if share < 0.5 / parts or self._free == 0:
-            return None
-        requests = None
+    def has(self, parts: int) -> bool:
+        """Whether at least half of one of `parts` shares is free."""
+        return self._free_share >= 0.5 / parts and self._free != 0
+
+    def lend(self, parts: int) -> tuple[float, int | None]:
+        """One of `parts` shares, or what is left of it, and requests at once."""
+        share, requests = min(1 / parts, self._free_share), None
         if self._most is not None and self._free is not None:
             requests = min(self._free, max(1, self._most // parts))
             self._free -= requests
@@ -129,7 +130,7 @@ class Spread:
     def check_ready(self, models: list[Model]) -> None:
         """Raise a `ModelError` that names each worker on which a model lacks its key, its server, or this package."""
         endpoints = [(model.endpoint, model.name) for model in models]
-        told = self._client.run(lacks, self._sweep, endpoints, on_error="return")
+        told = self._client.run(lacks, self._sweep, __version__, endpoints, on_error="return")
         problems: dict[str, list[str]] = {}
         for worker, problem in told.items():
             if isinstance(problem, Exception):
@@ -198,15 +199,16 @@ class Spread:
     def _lend(self) -> None:
         """Give tickets to chunks that wait for one, one at a time to each worker: its loop is one process."""
         busy = {chunk.worker for chunk in self._chunks.values() if chunk.ticket}
+        parts = max(1, min(self._workers, len(self._chunks) + len(self._left)))
         for key, chunk in list(self._chunks.items()):
-            if chunk.asked is None or chunk.asked[1] in busy:
+            if chunk.asked is None or chunk.asked[1] in busy or not self._shares.has(parts):
                 continue
             inbox, worker = chunk.asked
             rows = self._to_send(chunk)
             if not rows:
                 self._reply(inbox, Ticket([], 0.0, None, None, None, None))
                 del self._chunks[key]
-            elif ticket := self._ticket(key, chunk, rows):
+            elif ticket := self._ticket(key, chunk, rows, parts):
                 self._reply(inbox, ticket)
                 chunk.ticket, chunk.worker, chunk.asked, chunk.booked = ticket, worker, None, _NOTHING
                 busy.add(worker)
@@ -220,16 +222,16 @@ class Spread:
         rows = [row for row in chunk.rows if not self._is_over(row)]
         if not self._purse.limited:
             return rows
-        chunk.worst = {row: self._purse.worst(self._trials[row]) for row in rows}
+        if not chunk.worst:
+            chunk.worst = {row: self._purse.worst(self._trials[row]) for row in rows}
         never = {row for row in rows if self._purse.wait_s("", chunk.worst[row]) is None}
         for row in never:
             self.limit = self.limit or self._purse.limit(chunk.worst[row])
         self._skip(never)
         return [row for row in rows if row not in never]
 
-    def _ticket(self, key: str, chunk: _Chunk, rows: list[int]) -> Ticket | None:
-        """What these rows may use now; None while too little of it is free."""
-        parts = max(1, min(self._workers, len(self._chunks) + len(self._left)))
+    def _ticket(self, key: str, chunk: _Chunk, rows: list[int], parts: int) -> Ticket | None:
+        """What these rows may use now; None while too little of the budget is free."""
         chunk.lent = _NOTHING
         if self._purse.limited:
             now = [chunk.worst[row] for row in rows if self._purse.wait_s("", chunk.worst[row]) == 0]
@@ -237,15 +239,12 @@ class Spread:
                 return None  # until others give back what they do not need
             idle = max(1, parts - sum(each.ticket is not None for each in self._chunks.values()))
             chunk.lent = self._part_of_budget(min(now), [chunk.worst[row] for row in rows], idle)
-        lent = self._shares.lend(parts)
-        if lent is None:
-            return None
         capped = [left != math.inf for left in self._purse.left]
         self._purse.reserve(key, chunk.lent)
         open_rows = set(rows)
         return Ticket(
             [place for place, row in enumerate(chunk.rows) if row in open_rows],
-            *lent,
+            *self._shares.lend(parts),
             chunk.lent.money if capped[0] else None,
             chunk.lent.tokens if capped[1] else None,
             None if self._ends == math.inf else max(0.01, self._ends - time.monotonic()),

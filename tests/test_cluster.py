@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import retitlekit as rk
-from retitlekit.chunks import Ticket, _with_share
+from retitlekit.chunks import Ticket, _with_share, lacks
 from retitlekit.cluster import Shares
 from retitlekit.store import Store
 
@@ -117,6 +117,12 @@ def test_a_key_that_workers_lack(server: Loopback, client: distributed.Client, m
         run(trials, client)
 
     assert [] == server.bodies
+
+
+def test_another_version_on_a_worker() -> None:
+    """A worker with another version than the client's is told, before a response of another shape could come."""
+    assert lacks("sweep", rk.__version__, []) is None
+    assert "and the client 0.0.9: install the same" in str(lacks("sweep", "0.0.9", []))
 
 
 def test_the_budget_holds_for_all(server: Loopback, client: distributed.Client) -> None:
@@ -250,8 +256,8 @@ def test_shares_are_never_exceeded(requests: int | None, moves: list[int | None]
         if parts is None:
             if out:
                 shares.settle(out.pop(0))
-        elif (lent := shares.lend(parts)) is not None:
-            out.append(Ticket([0], *lent, None, None, None))
+        elif shares.has(parts):
+            out.append(Ticket([0], *shares.lend(parts), None, None, None))
 
         assert sum(ticket.share for ticket in out) <= 1 + 1e-9
         assert requests is None or sum(ticket.max_concurrency or 0 for ticket in out) <= requests
@@ -262,8 +268,8 @@ def test_a_share_is_free_again() -> None:
     shares = Shares(7)
     for parts in (3, 7, 2):
         out = []
-        while (lent := shares.lend(parts)) is not None:
-            out.append(Ticket([0], *lent, None, None, None))
+        while shares.has(parts):
+            out.append(Ticket([0], *shares.lend(parts), None, None, None))
         for ticket in out:
             shares.settle(ticket)
 
