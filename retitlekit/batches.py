@@ -15,19 +15,23 @@ import time
 import uuid
 import warnings
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from concurrent.futures import wait
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
 import pandas as pd
 
 from retitlekit import models as _models
+from retitlekit.budgets import Amount, Purse
 from retitlekit.errors import CallError, PlanError, RetitlekitWarning
 from retitlekit.frame import PLAN_COLUMNS, check
 from retitlekit.models import Model
 from retitlekit.rows import Failure, Texts, answered, fill
 from retitlekit.runs import background_loop
 from retitlekit.store import Batch, Response, Store
+from retitlekit.trials import Trial, Trials
 
 T = TypeVar("T")
 
@@ -43,17 +47,6 @@ _OVER = {
     "expired": "BatchExpired",
     "cancelled": "BatchCancelled",
 }
-
-
-class _Trial(NamedTuple):
-    """One trial as a request."""
-
-    trial_id: str
-    row: int
-    model: Model
-    messages: list[dict[str, str]]
-    temperature: float | None
-    params: dict[str, Any]
 
 
 def submit_batch(
@@ -94,20 +87,17 @@ def submit_batch(
     >>> batches = rk.submit_batch(trials)  # doctest: +SKIP
     """
     check(trials, needs=PLAN_COLUMNS)
+    requests, rows = Trials(trials), _rows(trials, ~answered(trials))
     with Store(store) as kept:
-        ids = trials["trial_id"].unique()
-        done = kept.holds(ids).union(*kept.open_batches(ids).values())
-        asked = [trial for trial in _trials(trials[~answered(trials)]) if trial.trial_id not in done]
-        by_model: dict[str, list[_Trial]] = {}
-        for trial in asked:
-            by_model.setdefault(trial.model.endpoint, []).append(trial)
-        models = [some[0].model for some in by_model.values()]
+        done = kept.holds(rows).union(*kept.open_batches(rows).values())
+        todo = np.array([row for trial_id, row in rows.items() if trial_id not in done], dtype=int)
+        models = requests.models(todo)
         for model in models:
             _models.check_batches(model)
         _models.check_ready(models)
         if budget_usd is not None:
-            _check_budget(asked, budget_usd)
-        return _run(_submit(kept, by_model))
+            _check_budget([requests[row] for row in todo], budget_usd)
+        return _run(_submit(kept, requests, todo))
 
 
 def collect_batch(
@@ -146,34 +136,27 @@ def collect_batch(
     ['planned']
     """
     check(trials, needs=PLAN_COLUMNS)
-    run_id = uuid.uuid4().hex[:12]
-    asked = {trial.trial_id: trial for trial in _trials(trials)}
-    texts = Texts(trials)
     end = time.monotonic() + wait_s
-    strange = 0
     with Store(store) as kept:
+        collector = _Collector(kept, Trials(trials), _rows(trials), Texts(trials))
         try:
-            while True:
-                under_way, more = _run(_collect(kept, asked, texts, run_id))
-                strange += more
-                left = end - time.monotonic()
-                if not under_way or left <= 0:
-                    break
+            while _run(collector.look()) and (left := end - time.monotonic()) > 0:
                 time.sleep(min(_POLL_S, left))
         except KeyboardInterrupt:
-            under_way = list(kept.open_batches(asked))  # what was collected is stored
-        responses, failed = kept.find(asked), kept.batch_failures(asked)
+            pass  # what was collected is stored
+        under_way = list(kept.open_batches(collector.rows))
+        responses, failed = kept.find(collector.rows), kept.batch_failures(collector.rows)
     failures = {
         trial_id: Failure(submitted_at, None, 1, error_type, error)
         for trial_id, (error_type, error, submitted_at) in failed.items()
         if trial_id not in responses
     }
-    _report(under_way, failures, len(asked), strange)
+    _report(under_way, failures, len(collector.rows), collector.strange)
     return fill(
         trials,
         answered(trials),
-        texts,
-        run_id=run_id,
+        collector.texts,
+        run_id=collector.run_id,
         responses=responses,
         failures=failures,
         skipped=(),
@@ -196,11 +179,26 @@ def cancel_batch(trials: pd.DataFrame, *, store: str | os.PathLike[str] = ".reti
     """
     check(trials, needs=PLAN_COLUMNS)
     with Store(store) as kept:
-        return _run(_cancel(kept, {trial.trial_id: trial for trial in _trials(trials)}))
+        return _run(_Collector(kept, Trials(trials), _rows(trials), Texts(trials)).cancel())
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
-    return asyncio.run_coroutine_threadsafe(work, background_loop()).result()
+    future = asyncio.run_coroutine_threadsafe(work, background_loop())
+    try:
+        return future.result()
+    except KeyboardInterrupt:
+        future.cancel()
+        wait([future], 5)  # what is between two calls is written before the store is closed
+        raise
+
+
+def _rows(trials: pd.DataFrame, wanted: np.ndarray | None = None) -> dict[str, int]:
+    """The first row of each trial, among those wanted."""
+    ids = trials["trial_id"].to_numpy(dtype=object)
+    rows: dict[str, int] = {}
+    for row in range(len(ids)) if wanted is None else np.flatnonzero(wanted).tolist():
+        rows.setdefault(ids[row], row)
+    return rows
 
 
 def _report(under_way: list[Batch], failures: Mapping[str, Failure], asked: int, strange: int) -> None:
@@ -222,33 +220,12 @@ def _report(under_way: list[Batch], failures: Mapping[str, Failure], asked: int,
         warnings.warn(". ".join(told), RetitlekitWarning, stacklevel=3)
 
 
-def _trials(trials: pd.DataFrame) -> Iterator[_Trial]:
-    """The distinct trials of a frame."""
-    columns = ["trial_id", "model", "endpoint", "messages", "temperature", "params"]
-    seen = set[str]()
-    for row, (trial_id, name, endpoint, messages, heat, params) in enumerate(
-        trials[columns].itertuples(index=False, name=None)
-    ):
-        if trial_id not in seen:
-            seen.add(trial_id)
-            model = _models.from_endpoint(str(endpoint), str(name))
-            temperature = None if pd.isna(heat) else float(heat)
-            yield _Trial(trial_id, row, model, json.loads(messages), temperature, json.loads(params))
-
-
-def _check_budget(asked: list[_Trial], budget_usd: float) -> None:
-    worst = 0.0
-    for trial in asked:
-        price, longest = _models.batch_prices(trial.model), _models.longest_reply(trial.model, trial.params)
-        if price is None or longest is None:
-            raise PlanError(
-                f"{trial.model.name}: its price or longest reply is unknown, so budget_usd cannot hold; give "
-                "rk.Model(…, input_cost_per_token=…, output_cost_per_token=…) and plan with max_tokens=…"
-            )
-        worst += _models.count_tokens(trial.model, trial.messages) * price[0] + longest * price[1]
-    if worst > budget_usd:
+def _check_budget(asked: list[Trial], budget_usd: float) -> None:
+    purse = Purse(budget_usd, prices=_models.batch_prices)
+    worst = Amount(sum(purse.worst(trial).money for trial in asked))
+    if purse.wait_s("", worst) is None:
         raise PlanError(
-            f"budget_usd={budget_usd:g}: these {len(asked)} trials may cost ${worst:.4f} in a batch; "
+            f"budget_usd={budget_usd:g}: these {len(asked)} trials may cost ${worst.money / 1e12:.4f} in a batch; "
             "submit a part of them, or plan with a smaller max_tokens="
         )
 
@@ -256,31 +233,32 @@ def _check_budget(asked: list[_Trial], budget_usd: float) -> None:
 # ---- submitting
 
 
-async def _submit(store: Store, by_model: Mapping[str, list[_Trial]]) -> list[Batch]:
+async def _submit(store: Store, trials: Trials, rows: np.ndarray) -> list[Batch]:
     submitted = []
-    for endpoint, asked in by_model.items():
+    for model, own in trials.by_model(rows):
         lines: dict[str, bytes] = {}
-        parts = [lines]
         size = 0
-        for trial in asked:
+        for row in own.tolist():
+            trial = trials[row]
             line = await _line(trial)
-            if len(lines) >= _MOST_TRIALS or size + len(line) > _MOST_BYTES:
+            if lines and (len(lines) >= _MOST_TRIALS or size + len(line) > _MOST_BYTES):
+                submitted.append(await _submit_one(store, model, lines))
                 lines, size = {}, 0
-                parts.append(lines)
             lines[trial.trial_id] = line
             size += len(line)
-        submitted += [await _submit_one(store, asked[0].model, endpoint, part) for part in parts]
+            await asyncio.sleep(0)  # others live in this loop
+        submitted.append(await _submit_one(store, model, lines))
     return submitted
 
 
-async def _line(trial: _Trial) -> bytes:
+async def _line(trial: Trial) -> bytes:
     body = await _models.pack(trial.model, trial.messages, temperature=trial.temperature, params=trial.params)
     request = {"custom_id": trial.trial_id, "method": "POST", "url": "/v1/chat/completions", "body": body}
     return json.dumps(request).encode() + b"\n"
 
 
-async def _submit_one(store: Store, model: Model, endpoint: str, lines: Mapping[str, bytes]) -> Batch:
-    batch = Batch(uuid.uuid4().hex, None, endpoint, time.time(), len(lines), "submitting")
+async def _submit_one(store: Store, model: Model, lines: Mapping[str, bytes]) -> Batch:
+    batch = Batch(uuid.uuid4().hex, None, model.endpoint, time.time(), len(lines), "submitting")
     store.save_batch(batch, lines)
     try:
         file = (f"{batch.token}.jsonl", b"".join(lines.values()))
@@ -314,28 +292,146 @@ async def _submit_one(store: Store, model: Model, endpoint: str, lines: Mapping[
 # ---- collecting
 
 
-async def _collect(store: Store, asked: Mapping[str, _Trial], texts: Texts, run_id: str) -> tuple[list[Batch], int]:
-    """Take the answers of the batches that are over; returns those that are not, and the number of unreadable lines."""
-    under_way, strange = [], 0
-    for batch, held in store.open_batches(asked).items():
-        model = asked[next(iter(held))].model
-        found = await _confirmed(store, model, batch)
-        if found is None:
-            continue
-        state = found.batch_id and await _models.batch_call(model, "aretrieve_batch", batch_id=found.batch_id)
-        if state:
-            found = replace(found, status=str(state.status))
-            store.save_batch(found)
-        if not state or not _is_over(state):
-            under_way.append(found)
-            continue
+class _Collector:
+    """What is collected for a frame: its trials, by id, and where they go."""
+
+    def __init__(self, store: Store, trials: Trials, rows: dict[str, int], texts: Texts) -> None:
+        self.run_id = uuid.uuid4().hex[:12]
+        self.rows, self.texts = rows, texts
+        self.strange = 0  # lines that cannot be read
+        self._store, self._trials = store, trials
+
+    async def look(self) -> bool:
+        """Take the answers of the batches that are over; returns whether others are under way."""
+        problem: CallError | None = None
+        under_way = False
+        for batch, held in self._store.open_batches(self.rows).items():
+            try:
+                under_way |= not await self._collect(batch, held)
+            except CallError as found:
+                problem = problem or found  # after the others were collected
+        if problem is not None:
+            raise problem
+        return under_way
+
+    async def cancel(self) -> list[Batch]:
+        """Call off all that is under way; what the provider does not know is forgotten."""
+        cancelled = []
+        for batch, held in self._store.open_batches(self.rows).items():
+            model = self._model(held)
+            found = await self._confirmed(model, batch)
+            if found is None or found.batch_id is None:
+                continue
+            try:
+                state = await _models.batch_call(model, "acancel_batch", batch_id=found.batch_id)
+            except CallError as problem:
+                if problem.error_type != "NotFoundError":
+                    raise
+                self._store.drop_batch(found)
+                continue
+            cancelled.append(self._noted(found, state))
+        return cancelled
+
+    def _model(self, held: set[str]) -> Model:
+        return self._trials[self.rows[next(iter(held))]].model
+
+    def _noted(self, batch: Batch, state: Any) -> Batch:
+        noted = replace(batch, batch_id=str(state.id), status=str(state.status))
+        self._store.save_batch(noted)
+        return noted
+
+    async def _collect(self, batch: Batch, held: set[str]) -> bool:
+        """Take what a batch answered of the trials that are held; returns whether it is over."""
+        model = self._model(held)
+        found = await self._confirmed(model, batch)
+        if found is None or found.batch_id is None:
+            return found is None
+        try:
+            state = await _models.batch_call(model, "aretrieve_batch", batch_id=found.batch_id)
+        except CallError as problem:
+            if problem.error_type != "NotFoundError":
+                raise
+            raise CallError(
+                f"the provider does not know the batch {found.batch_id}: {problem}. Is it another account's? "
+                "cancel_batch(trials) forgets it, and sets its trials free",
+                error_type=problem.error_type,
+            ) from None
+        found = self._noted(found, state)
+        if not _is_over(state):
+            return False
         outcomes: dict[str, tuple[str, str] | None] = dict.fromkeys(held, _unanswered(model, state))
         for file_id in (state.output_file_id, state.error_file_id):
             if file_id:
                 content = (await _models.batch_call(model, "afile_content", file_id=file_id)).content
-                strange += await _take(store, found, content, held, asked, texts, run_id, outcomes)
-        store.close_trials(found, outcomes)
-    return under_way, strange
+                for line in content.splitlines():
+                    await self._take(line, found, outcomes)
+                    await asyncio.sleep(0)  # others live in this loop
+        self._store.flush()
+        self._store.close_trials(found, outcomes)
+        return True
+
+    async def _take(self, line: bytes, batch: Batch, outcomes: dict[str, tuple[str, str] | None]) -> None:
+        """Keep what a line of a result file says: an answer in the store, an error in `outcomes`."""
+        said = _parsed(line)
+        if said is None:
+            self.strange += bool(line.strip())
+            return
+        if said.trial_id not in outcomes or outcomes[said.trial_id] is None:
+            return  # of another frame, or said twice
+        trial = self._trials[self.rows[said.trial_id]]
+        if said.error is not None:
+            error_type, error = said.error
+            outcomes[said.trial_id] = error_type, _models.redact(error, trial.model)
+            return
+        try:
+            reply = await _models.unpack(
+                trial.model, trial.messages, said.status, said.body, temperature=trial.temperature, params=trial.params
+            )
+        except CallError as problem:
+            outcomes[said.trial_id] = problem.error_type, str(problem)
+            return
+        response = Response(
+            trial_id=trial.trial_id,
+            run_id=self.run_id,
+            started_at=batch.submitted_at,
+            latency_s=None,
+            attempts=1,
+            completion=reply.completion,
+            finish_reason=reply.finish_reason,
+            input_tokens=reply.input_tokens,
+            output_tokens=reply.output_tokens,
+            cost_usd=reply.cost_usd,
+            effective_temperature=reply.effective_temperature,
+            model=trial.model.endpoint,
+        )
+        self._store.keep(self.texts.titled(response, trial.row))
+        outcomes[said.trial_id] = None
+
+    async def _confirmed(self, model: Model, batch: Batch) -> Batch | None:
+        """The batch with the provider's name for it, looked up when its confirmation was lost; None if it never was."""
+        if batch.batch_id is not None:
+            return batch
+        async for listed in _listed(model):
+            if (listed.metadata or {}).get("retitlekit") == batch.token:
+                return self._noted(batch, listed)
+            if listed.created_at and listed.created_at < batch.submitted_at - _LISTED_S:
+                break
+        if time.time() - batch.submitted_at < _LISTED_S:
+            return batch
+        self._store.drop_batch(batch)
+        return None
+
+
+async def _listed(model: Model) -> AsyncIterator[Any]:
+    """The provider's batches, newest first."""
+    after = None
+    while True:
+        page = await _models.batch_call(model, "alist_batches", limit=100, after=after)
+        for batch in page.data:
+            yield batch
+        if not page.data or not getattr(page, "has_more", False):
+            return
+        after = page.data[-1].id
 
 
 def _is_over(state: Any) -> bool:
@@ -352,103 +448,29 @@ def _unanswered(model: Model, state: Any) -> tuple[str, str]:
     return _OVER[state.status], _models.redact(f"the batch {state.id} is {state.status}{reason}", model)
 
 
-async def _take(
-    store: Store,
-    batch: Batch,
-    content: bytes,
-    held: set[str],
-    asked: Mapping[str, _Trial],
-    texts: Texts,
-    run_id: str,
-    outcomes: dict[str, tuple[str, str] | None],
-) -> int:
-    """Keep what a result file says of the trials that are held: answers in the store, errors in `outcomes`.
+class _Line(NamedTuple):
+    """A line of a result file: a trial's answer, or the error type and text that stand for it."""
 
-    Returns the number of lines that cannot be read.
-    """
-    strange = 0
-    for line in content.splitlines():
-        parsed = _parsed(line)
-        if parsed is None:
-            strange += bool(line.strip())
-            continue
-        trial_id, status, body, error = parsed
-        if trial_id not in held or outcomes[trial_id] is None:
-            continue  # of another frame, or said twice
-        trial = asked[trial_id]
-        if error is not None:
-            outcomes[trial_id] = (error[0], _models.redact(error[1], trial.model))
-            continue
-        try:
-            reply = await _models.unpack(
-                trial.model, trial.messages, status, body, temperature=trial.temperature, params=trial.params
-            )
-        except CallError as problem:
-            outcomes[trial_id] = (problem.error_type, str(problem))
-            continue
-        response = Response(trial_id, run_id, batch.submitted_at, None, 1, *reply[:6], model=trial.model.endpoint)
-        store.keep(texts.titled(response, trial.row))
-        outcomes[trial_id] = None
-    store.flush()
-    return strange
+    trial_id: str
+    status: int
+    body: dict[str, Any]
+    error: tuple[str, str] | None
 
 
-def _parsed(line: bytes) -> tuple[str, int, dict[str, Any], tuple[str, str] | None] | None:
-    """Trial id, HTTP status, body, and the provider's error for no answer; None when it is no such line."""
+def _parsed(line: bytes) -> _Line | None:
+    """None when it is no such line."""
     try:
         said = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(said, dict) or not isinstance(said.get("custom_id"), str):
         return None
     error, response = said.get("error"), said.get("response")
     if isinstance(response, dict) and isinstance(response.get("body"), dict):
         status = response.get("status_code")
-        return said["custom_id"], status if type(status) is int else 200, response["body"], None
+        return _Line(said["custom_id"], status if type(status) is int else 200, response["body"], None)
     if isinstance(error, dict):
         code, message = str(error.get("code") or "error"), str(error.get("message") or "no reason given")
         kind = {"batch_expired": "BatchExpired", "batch_cancelled": "BatchCancelled"}.get(code, "BatchError")
-        return said["custom_id"], 0, {}, (kind, f"{code}: {message}")
+        return _Line(said["custom_id"], 0, {}, (kind, f"{code}: {message}"))
     return None
-
-
-async def _confirmed(store: Store, model: Model, batch: Batch) -> Batch | None:
-    """The batch with the provider's name for it, looked up when its confirmation was lost; None if it never was."""
-    if batch.batch_id is not None:
-        return batch
-    async for listed in _listed(model):
-        if (listed.metadata or {}).get("retitlekit") == batch.token:
-            found = replace(batch, batch_id=str(listed.id), status=str(listed.status))
-            store.save_batch(found)
-            return found
-        if listed.created_at and listed.created_at < batch.submitted_at - _LISTED_S:
-            break
-    if time.time() - batch.submitted_at < _LISTED_S:
-        return batch
-    store.drop_batch(batch)
-    return None
-
-
-async def _listed(model: Model) -> AsyncIterator[Any]:
-    """The provider's batches, newest first."""
-    after = None
-    while True:
-        page = await _models.batch_call(model, "alist_batches", limit=100, after=after)
-        for batch in page.data:
-            yield batch
-        if not page.data or not getattr(page, "has_more", False):
-            return
-        after = page.data[-1].id
-
-
-async def _cancel(store: Store, trials: Mapping[str, _Trial]) -> list[Batch]:
-    cancelled = []
-    for batch, held in store.open_batches(trials).items():
-        model = trials[next(iter(held))].model
-        found = await _confirmed(store, model, batch)
-        if found is not None and found.batch_id is not None:
-            state = await _models.batch_call(model, "acancel_batch", batch_id=found.batch_id)
-            found = replace(found, status=str(state.status))
-            store.save_batch(found)
-            cancelled.append(found)
-    return cancelled

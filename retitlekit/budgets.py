@@ -8,10 +8,12 @@ connection) counts at its worst.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 from retitlekit import models as _models
 from retitlekit.errors import PlanError
+from retitlekit.models import Model
 from retitlekit.trials import Trial
 
 _FRAME_TOKENS = 16  # of one message, beside its text
@@ -33,7 +35,14 @@ class Amount(NamedTuple):
 class Purse:
     """What is left of `budget_usd` and `max_tokens_total`, with what is set aside for requests under way."""
 
-    def __init__(self, budget_usd: float | None = None, max_tokens_total: int | None = None) -> None:
+    def __init__(
+        self,
+        budget_usd: float | None = None,
+        max_tokens_total: int | None = None,
+        *,
+        prices: Callable[[Model], tuple[float, float] | None] = _models.prices,
+    ) -> None:
+        self._prices = prices
         self.limited = budget_usd is not None or max_tokens_total is not None
         self.counts_money = budget_usd is not None
         self._money = math.inf if budget_usd is None else math.floor(budget_usd * _PICO)
@@ -65,7 +74,7 @@ class Purse:
         """
         if not self.limited or trial.model.embedded:
             return Amount()
-        price = _models.prices(trial.model) if self.counts_money else (0.0, 0.0)
+        price = self._prices(trial.model) if self.counts_money else (0.0, 0.0)
         if price is None:
             raise PlanError(
                 f"{trial.model.name}: its price is unknown, so budget_usd cannot hold; give "

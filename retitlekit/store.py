@@ -46,7 +46,7 @@ CREATE TABLE batches (
 CREATE TABLE batch_trials (
     trial_id BLOB, token TEXT, open INTEGER NOT NULL, error_type TEXT, error TEXT, PRIMARY KEY (token, trial_id)
 ) WITHOUT ROWID;
-CREATE INDEX batches_by_trial ON batch_trials (trial_id);
+CREATE UNIQUE INDEX open_in_one_batch ON batch_trials (trial_id) WHERE open;
 """
 _FROM_FORMAT_1 = f"""
 ALTER TABLE responses RENAME TO old_responses;
@@ -341,7 +341,13 @@ class Store:
         with self._lock, self._explained("write to"), _transaction(self._db):
             self._db.execute("INSERT OR REPLACE INTO batches VALUES (?, ?, ?, ?, ?, ?)", astuple(batch))
             rows = [(bytes.fromhex(trial_id), batch.token) for trial_id in trial_ids]
-            self._db.executemany("INSERT INTO batch_trials (trial_id, token, open) VALUES (?, ?, 1)", rows)
+            try:
+                self._db.executemany("INSERT INTO batch_trials (trial_id, token, open) VALUES (?, ?, 1)", rows)
+            except sqlite3.IntegrityError as problem:
+                raise StoreError(
+                    "another process has just put some of these trials into a batch; submit_batch(trials) again takes "
+                    "the others"
+                ) from problem
 
     def drop_batch(self, batch: Batch) -> None:
         """Forget a batch that the provider never took."""

@@ -117,7 +117,8 @@ class BatchServer(Loopback):
         return web.json_response(batch)
 
     async def _retrieve(self, request: web.Request) -> web.Response:
-        return web.json_response(self.batches[request.match_info["id"]])
+        batch = self.batches.get(request.match_info["id"])
+        return web.json_response(batch) if batch else _error(404, "No such batch", None)
 
     async def _list_batches(self, request: web.Request) -> web.Response:
         listed = list(self.batches.values())[::-1]
@@ -127,7 +128,9 @@ class BatchServer(Loopback):
         return web.json_response({"object": "list", "data": page, "has_more": len(listed) > 2})
 
     async def _cancel(self, request: web.Request) -> web.Response:
-        batch = self.batches[request.match_info["id"]]
+        batch = self.batches.get(request.match_info["id"])
+        if batch is None:
+            return _error(404, "No such batch", None)
         batch["status"] = "cancelling"
         return web.json_response(batch)
 

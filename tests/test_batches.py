@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import retitlekit as rk
 from retitlekit.batches import _parsed
-from retitlekit.store import Store
+from retitlekit.store import Batch, Store
 
 from .batch_server import BatchServer
 from .loopback import Answer, Fault, echo
@@ -254,6 +254,34 @@ def test_a_submission_that_never_arrived(server: BatchServer) -> None:
     frame = rk.collect_batch(trials)
 
     assert (frame.status == "planned").all()
+    assert 12 == rk.submit_batch(trials)[0].trials
+
+
+def test_two_submit_at_once(server: BatchServer) -> None:
+    """Of two that put the same trials into a batch at the same moment, one is refused before it uploads."""
+    trials = plan(server)
+    with Store(".retitlekit") as store:
+        batch = Batch("0" * 32, None, trials.endpoint[0], time.time(), 12, "submitting")
+        store.save_batch(batch, trials.trial_id)
+        with pytest.raises(rk.StoreError, match="another process has just put"):
+            store.save_batch(replace(batch, token="1" * 32), trials.trial_id)
+
+    assert [] == rk.submit_batch(trials)
+
+
+def test_a_batch_of_another_account(server: BatchServer) -> None:
+    """A batch that the provider does not know holds its trials until it is cancelled; others are collected."""
+    models = [rk.Model(f"openai/model-{letter}", api_base=server.base) for letter in "ab"]
+    trials = plan(server, models=models)
+    rk.submit_batch(trials)
+    server.finish()
+    del server.batches["batch_0"]
+    with pytest.raises(rk.CallError, match=r"does not know the batch batch_0: .* cancel_batch"):
+        rk.collect_batch(trials)
+    rk.cancel_batch(trials)
+    frame = rk.collect_batch(trials)
+
+    assert 12 == (frame.status == "ok").sum()
     assert 12 == rk.submit_batch(trials)[0].trials
 
 
