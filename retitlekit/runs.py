@@ -367,8 +367,9 @@ class Run:
     def _answered(self, errand: _Errand, call: _Call, reply: Reply) -> None:
         now = time.monotonic()
         crew, trial = errand.crew, errand.trial
-        known = reply.input_tokens is not None and reply.output_tokens is not None
-        tokens = reply.input_tokens + reply.output_tokens if known else None  # type: ignore[operator]
+        tokens = None
+        if (reply.input_tokens or 0) > 0 and (reply.output_tokens or 0) >= 0:  # what makes no sense is not known
+            tokens = (reply.input_tokens or 0) + (reply.output_tokens or 0)
         crew.lane.accepted(call.sent, now, reply.headers, tokens)
         crew.answered += 1
         spent = None
@@ -467,8 +468,10 @@ def _is_final(problem: CallError, answered: int) -> bool:
     """Whether every other trial of this endpoint would fail for the same reason: a wrong key, or no credit left."""
     if problem.status == 403:
         return answered == 0  # later it is about one message: some providers moderate with a 403
-    return problem.error_type == "AuthenticationError" or problem.status == 402 or (
-        problem.error_type == "RateLimitError" and not problem.retryable
+    return (
+        problem.error_type == "AuthenticationError"
+        or problem.status == 402
+        or (problem.error_type == "RateLimitError" and not problem.retryable)
     )
 
 

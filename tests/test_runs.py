@@ -246,7 +246,7 @@ def test_a_stopped_job_leaves_its_trials_to_the_other(server: Loopback) -> None:
 def test_a_clock_that_jumps(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits and latencies do not follow the wall clock."""
     server.answer = lambda body, nth: Fault(500) if nth == 1 else echo(body, nth)
-    wall, jumps = time.time, iter(range(0, -10**9, -86_400))
+    wall, jumps = time.time, iter(range(0, -(10**9), -86_400))
     monkeypatch.setattr(time, "time", lambda: wall() + next(jumps))
     frame = run(plan(server), deadline_s=60)
 
