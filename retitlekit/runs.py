@@ -26,7 +26,7 @@ import numpy as np
 from retitlekit import models as _models
 from retitlekit.budgets import Amount, Purse
 from retitlekit.dialects import Dialect
-from retitlekit.errors import CallError
+from retitlekit.errors import CallError, StoreError
 from retitlekit.limits import Lane, Sent
 from retitlekit.models import Model, Reply
 from retitlekit.rows import Failure, Texts
@@ -402,6 +402,9 @@ class Run:
         self.cost_usd += cost or 0.0
         try:
             self._store.keep(response)
+        except StoreError:
+            self.land([response])  # the disk is full: it stands in the error's frame
+            raise
         finally:
             self._over(errand, response)
 
