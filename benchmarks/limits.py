@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.limiters import LIMITERS, headers  # noqa: E402
 
-RATES = (120, 600, 2400)
+RATES = (120, 600)
 TELLS = ("nothing", "retry-after", "all")
 LATENCY_S = 0.1
 
@@ -72,10 +72,10 @@ def serve(port: Any) -> None:
         }  # fmt: skip
         return web.json_response(answer, headers=told)
 
-    async def models(request: web.Request) -> web.Response:
+    async def models(_: web.Request) -> web.Response:
         return web.json_response({"object": "list", "data": [{"id": "m", "object": "model"}]})
 
-    async def stats(request: web.Request) -> web.Response:
+    async def stats(_: web.Request) -> web.Response:
         return web.json_response({name: dict(endpoint.counts) for name, endpoint in endpoints.items()})
 
     async def main() -> None:

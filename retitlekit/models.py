@@ -224,12 +224,27 @@ async def _ask(model: Model, call: dict[str, Any]) -> Reply:
         answer = await wire.post(route.address, route.pack(call["messages"]))
         if answer.status in (401, 403):
             forget_routes()  # the key may be another the next time
-        reading = None if 300 <= answer.status < 400 else await route.read(answer, call)
+        try:
+            reading = None if 300 <= answer.status < 400 else await route.read(answer, call)
+        except Exception as problem:
+            if answer.status == 200:
+                problem.status_code = 200  # type: ignore[attr-defined]  # LiteLLM takes a garbled 200 for a 500
+            raise
         if reading is not None:
             return _reply(model, reading, route.body.get("temperature"), answer.headers)
     response = await _litellm().acompletion(**call)
     headers = (getattr(response, "_hidden_params", None) or {}).get("headers")
-    return _reply(model, providers.read_response(response), call.get("temperature"), headers)
+    return _reply(model, providers.read_response(response), _kept_temperature(call), headers)
+
+
+def _kept_temperature(call: Mapping[str, Any]) -> float | None:
+    """The temperature that LiteLLM sends: under drop_params it leaves out what a model does not know."""
+    litellm = _litellm()
+    if not (call.get("drop_params") or litellm.drop_params):
+        return call.get("temperature")
+    return (
+        call.get("temperature") if "temperature" in (litellm.get_supported_openai_params(call["model"]) or ()) else None
+    )
 
 
 def _reply(model: Model, reading: Reading, temperature: float | None, headers: Mapping[str, str] | None) -> Reply:
@@ -266,10 +281,11 @@ def _call_error(model: Model, problem: Exception) -> CallError:
     response = getattr(problem, "response", None)
     headers = _limits(getattr(problem, "litellm_response_headers", None) or getattr(response, "headers", None))
     status = getattr(problem, "status_code", None)
+    in_a_200 = status == 200 or (name == "APIError" and status is None)  # a gateway may wrap its upstream's failure
     return CallError(
         redact(text.removeprefix(f"litellm.{type(problem).__name__}: "), model),
         error_type=name,
-        retryable=name in _RETRYABLE and not out_of_credit,
+        retryable=(name in _RETRYABLE or in_a_200) and not out_of_credit,
         retry_after=_retry_after(headers),
         status=int(status) if status and name not in ("APIConnectionError", "Timeout") else None,
         headers=headers,

@@ -26,7 +26,7 @@ import numpy as np
 from retitlekit import models as _models
 from retitlekit.budgets import Amount, Purse
 from retitlekit.dialects import Dialect
-from retitlekit.errors import CallError
+from retitlekit.errors import CallError, StoreError
 from retitlekit.limits import Lane, Sent
 from retitlekit.models import Model, Reply
 from retitlekit.rows import Failure, Texts
@@ -367,8 +367,9 @@ class Run:
     def _answered(self, errand: _Errand, call: _Call, reply: Reply) -> None:
         now = time.monotonic()
         crew, trial = errand.crew, errand.trial
-        known = reply.input_tokens is not None and reply.output_tokens is not None
-        tokens = reply.input_tokens + reply.output_tokens if known else None  # type: ignore[operator]
+        tokens = None
+        if (reply.input_tokens or 0) > 0 and (reply.output_tokens or 0) >= 0:  # what makes no sense is not known
+            tokens = (reply.input_tokens or 0) + (reply.output_tokens or 0)
         crew.lane.accepted(call.sent, now, reply.headers, tokens)
         crew.answered += 1
         spent = None
@@ -401,6 +402,9 @@ class Run:
         self.cost_usd += cost or 0.0
         try:
             self._store.keep(response)
+        except StoreError:
+            self.land([response])  # the disk is full: it stands in the error's frame
+            raise
         finally:
             self._over(errand, response)
 
@@ -465,10 +469,12 @@ class Run:
 
 def _is_final(problem: CallError, answered: int) -> bool:
     """Whether every other trial of this endpoint would fail for the same reason: a wrong key, or no credit left."""
-    if problem.error_type == "PermissionDeniedError":
+    if problem.status == 403:
         return answered == 0  # later it is about one message: some providers moderate with a 403
-    return problem.error_type == "AuthenticationError" or (
-        problem.error_type == "RateLimitError" and not problem.retryable
+    return (
+        problem.error_type == "AuthenticationError"
+        or problem.status == 402
+        or (problem.error_type == "RateLimitError" and not problem.retryable)
     )
 
 

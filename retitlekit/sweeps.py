@@ -325,8 +325,8 @@ class Job:
                 f"{why}: {len(answers)} of {self._total} trials are answered and stored; "
                 f"run(frame) again sends the other {self._total - len(answers)}."
             )
-        for text in told:
-            warnings.warn(text, RetitlekitWarning, stacklevel=4)
+        if told:
+            warnings.warn("\n".join(told), RetitlekitWarning, stacklevel=4)
 
     # -- how it runs
 

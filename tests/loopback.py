@@ -22,7 +22,7 @@ class Fault:
     message: str = "The server had an error."
     code: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    how: str = "error"  # or "hang", "reset", "close" (half an answer), "malformed"
+    how: str = "error"  # or "hang", "reset", "close", "malformed", "error in a 200"
 
 
 @dataclass(frozen=True)
@@ -128,6 +128,8 @@ class Loopback:
                 b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\r\n{"
             )
             request.transport.close()
+        if fault.how == "error in a 200":
+            return _error(200, fault.message, fault.code)
         if fault.how == "malformed":
             return web.Response(text='{"choices": [{"mess', content_type="application/json")
         return _error(fault.status, fault.message, fault.code, fault.headers)
