@@ -239,12 +239,9 @@ async def _ask(model: Model, call: dict[str, Any]) -> Reply:
 
 def _kept_temperature(call: Mapping[str, Any]) -> float | None:
     """The temperature that LiteLLM sends: under drop_params it leaves out what a model does not know."""
-    litellm = _litellm()
-    if not (call.get("drop_params") or litellm.drop_params):
-        return call.get("temperature")
-    return (
-        call.get("temperature") if "temperature" in (litellm.get_supported_openai_params(call["model"]) or ()) else None
-    )
+    litellm, temperature = _litellm(), call.get("temperature")
+    drops = call.get("drop_params") or litellm.drop_params
+    return None if drops and "temperature" not in litellm.get_supported_openai_params(call["model"]) else temperature
 
 
 def _reply(model: Model, reading: Reading, temperature: float | None, headers: Mapping[str, str] | None) -> Reply:
