@@ -26,6 +26,7 @@ _START, _MOST = 16, 512  # requests at once
 _GROWTH_PAUSE_S = 5.0  # after a server error
 _WINDOW_S = 60.0  # what providers count requests over
 _TICK_S = 0.1
+_BURST_S = 0.75  # of a pace may be made up for at once; with the margin a minute holds no more than a minute's worth
 _LONGEST_PAUSE_S = 60.0
 _STEP = 0.01  # of growth
 _LONG_S = 3.0  # who is refused for longer has used up a window; a bucket would have filled
@@ -37,7 +38,7 @@ class Bucket:
 
     def __init__(self, rate: float, now: float) -> None:
         self.rate, self._then = rate, now
-        self._level = self._size = max(1.0, rate * _TICK_S)
+        self._level = self._size = max(1.0, rate * _BURST_S)
 
     def wait_s(self, amount: float, now: float) -> float:
         """Seconds until `amount`, or a full bucket, can be taken."""
@@ -51,7 +52,7 @@ class Bucket:
     def set_rate(self, rate: float, now: float, *, level: float | None = None) -> None:
         """From now on, `rate` a second, and at most `level` for the moment."""
         self._level = min(self._flow(now), math.inf if level is None else level)
-        self.rate, self._size = rate, max(1.0, rate * _TICK_S)
+        self.rate, self._size = rate, max(1.0, rate * _BURST_S)
 
     def _flow(self, now: float) -> float:
         self._level = min(self._size, self._level + (now - self._then) * self.rate)
@@ -343,9 +344,12 @@ class Lane:
         told, self._told, self._told_by = self._told, None, sent.number
         rates = []
         for what, unit in (("requests", 1.0), ("tokens", self._reply_tokens)):
-            remaining, reset_s = _remaining(headers, what)
+            remaining, reset_s, limit = _told(headers, what)
             if remaining is not None and reset_s is not None and sent.at + reset_s >= now:  # else renewed meanwhile
-                rates.append(max(remaining / unit, 1.0) / max(reset_s, _TICK_S))
+                rate = max(remaining / unit, 1.0) / max(reset_s, _TICK_S)
+                if limit and reset_s <= _WINDOW_S:  # a limit a minute: that much flows in any case
+                    rate = max(rate, 0.95 * limit / unit / _WINDOW_S)
+                rates.append(rate)
                 if remaining < 1:
                     self.closed_until = max(self.closed_until, now + min(reset_s, _LONGEST_PAUSE_S))
         if rates:
@@ -353,15 +357,16 @@ class Lane:
             self._told.set_rate(min(rates), now)
 
 
-def _remaining(headers: Mapping[str, str], what: str) -> tuple[float | None, float | None]:
-    """How many requests or tokens remain, and seconds until they are renewed."""
+def _told(headers: Mapping[str, str], what: str) -> tuple[float | None, float | None, float | None]:
+    """How many requests or tokens remain, seconds until they are renewed, and how many there are then."""
     for pattern in ("x-ratelimit-{}-" + what, "anthropic-ratelimit-" + what + "-{}", "x-ratelimit-{}", "ratelimit-{}"):
         if what == "tokens" and pattern.endswith("limit-{}"):
             break  # without a name, requests are meant
         remaining = headers.get(pattern.format("remaining"))
         if remaining is not None:
-            return _number(remaining), _seconds(headers.get(pattern.format("reset"), ""))
-    return None, None
+            reset, limit = (headers.get(pattern.format(name), "") for name in ("reset", "limit"))
+            return _number(remaining), _seconds(reset), _number(limit)
+    return None, None, None
 
 
 def _number(text: str) -> float | None:

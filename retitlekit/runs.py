@@ -26,7 +26,7 @@ import numpy as np
 from retitlekit import models as _models
 from retitlekit.budgets import Amount, Purse
 from retitlekit.dialects import Dialect
-from retitlekit.errors import CallError
+from retitlekit.errors import CallError, StoreError
 from retitlekit.limits import Lane, Sent
 from retitlekit.models import Model, Reply
 from retitlekit.rows import Failure, Texts
@@ -371,8 +371,9 @@ class Run:
     def _answered(self, errand: _Errand, call: _Call, reply: Reply) -> None:
         now = time.monotonic()
         crew, trial = errand.crew, errand.trial
-        known = reply.input_tokens is not None and reply.output_tokens is not None
-        tokens = reply.input_tokens + reply.output_tokens if known else None  # type: ignore[operator]
+        tokens = None
+        if (reply.input_tokens or 0) > 0 and (reply.output_tokens or 0) >= 0:  # what makes no sense is not known
+            tokens = (reply.input_tokens or 0) + (reply.output_tokens or 0)
         crew.lane.accepted(call.sent, now, reply.headers, tokens)
         crew.answered += 1
         spent = None
@@ -405,6 +406,9 @@ class Run:
         self.cost_usd += cost or 0.0
         try:
             self._store.keep(response)
+        except StoreError:
+            self.land([response])  # the disk is full: it stands in the error's frame
+            raise
         finally:
             self._over(errand, response)
 

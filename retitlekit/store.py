@@ -175,9 +175,10 @@ class Store:
         Raises
         ------
         StoreError
-            When an earlier response could not be written.
+            When an earlier response could not be written; this one is `lost` too.
         """
         if self._problem is not None:
+            self.lost.append(response)
             raise self._problem
         self._waiting.put(response)
         if self._writer is None:

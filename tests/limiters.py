@@ -51,7 +51,7 @@ class TokenBucket:
     """`n` requests flow in a minute, and at most `size` are kept."""
 
     def __init__(self, n: int, size: int) -> None:
-        self.rate, self.size, self.level, self.then = n / 60, size, float(size), 0.0
+        self.n, self.rate, self.size, self.level, self.then = n, n / 60, size, float(size), 0.0
 
     def wait_s(self, now: float) -> float:
         """0 and one request less, or the seconds until there is one."""
@@ -83,5 +83,9 @@ def headers(limiter: Limiter, now: float, wait_s: float, tells: str) -> dict[str
         told["retry-after"] = str(math.ceil(wait_s))
     if tells == "all":
         remaining, reset_s = limiter.told(now)
-        told |= {"x-ratelimit-remaining-requests": str(remaining), "x-ratelimit-reset-requests": f"{reset_s:.3f}s"}
+        told |= {
+            "x-ratelimit-limit-requests": str(limiter.n),
+            "x-ratelimit-remaining-requests": str(remaining),
+            "x-ratelimit-reset-requests": f"{reset_s:.3f}s",
+        }
     return told
