@@ -192,15 +192,7 @@ async def complete(
         return Reply(title, "stop", None, None, 0.0, temperature)
     if temperature is not None:
         params["temperature"] = temperature
-    call = {
-        "model": model.id,
-        "messages": [dict(message) for message in messages],
-        "api_base": model.api_base,
-        "api_key": _key(model),
-        "timeout": timeout,
-        **params,
-        "max_retries": 0,  # the SDK's and LiteLLM's own retries multiply: the sweep retries
-    }
+    call = _call(model, messages, {"timeout": timeout, **params})
     try:
         async with asyncio.timeout(timeout):
             return await _ask(model, call)
@@ -211,6 +203,18 @@ async def complete(
         raise CallError(text, error_type="APIConnectionError", retryable=True) from None
     except Exception as problem:  # noqa: BLE001 - a provider's code may raise anything; each trial must end as a row
         raise _call_error(model, problem) from None  # the chain could carry the key
+
+
+def _call(model: Model, messages: Messages, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `litellm.acompletion`."""
+    return {
+        "model": model.id,
+        "messages": [dict(message) for message in messages],
+        "api_base": model.api_base,
+        "api_key": _key(model),
+        **params,
+        "max_retries": 0,  # the SDK's and LiteLLM's own retries multiply: the sweep retries
+    }
 
 
 async def _ask(model: Model, call: dict[str, Any]) -> Reply:
@@ -260,7 +264,7 @@ def forget_routes() -> None:
 
 def _call_error(model: Model, problem: Exception) -> CallError:
     name, text = type(problem).__name__, str(problem)
-    if name == "InternalServerError" and "Connection error" in text:
+    if name == "InternalServerError" and _broke(problem):
         name = "APIConnectionError"  # LiteLLM gives a reset or refused connection the class of a 500
     body = getattr(problem, "body", None)
     out_of_credit = isinstance(body, dict) and body.get("code") == "insufficient_quota"
@@ -276,6 +280,15 @@ def _call_error(model: Model, problem: Exception) -> CallError:
         status=int(status) if status and name not in ("APIConnectionError", "Timeout") else None,
         headers=headers,
     )
+
+
+def _broke(problem: BaseException | None) -> bool:
+    """Whether a connection that broke is behind an exception."""
+    while problem is not None:
+        if type(problem).__name__ in ("APIConnectionError", "ConnectError", "ReadError", "RemoteProtocolError"):
+            return True
+        problem = problem.__cause__ or problem.__context__
+    return False
 
 
 def _limits(headers: Mapping[str, str] | None) -> dict[str, str]:
@@ -459,7 +472,9 @@ def available_models(api_bases: Iterable[str] = ()) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row per model: `model` (LiteLLM id), `usable` (boolean), `kind` ("embedded", "local server" or "provider"),
-        `api_base` (give it to `Model`), `input_usd_per_mtok` and `output_usd_per_mtok` (Float64, US dollars for a
+        `api_base` (give it to `Model`), `path` ("direct": sent over one HTTP session, thousands of calls a second;
+        "litellm": through `litellm.acompletion`, some 200 a second; as found for one model of each provider or
+        server), `input_usd_per_mtok` and `output_usd_per_mtok` (Float64, US dollars for a
         million tokens, <NA> when unknown), and `note`: what it is, or what is missing.
 
     Examples
@@ -469,15 +484,17 @@ def available_models(api_bases: Iterable[str] = ()) -> pd.DataFrame:
     """
     import pandas as pd
 
-    rows: list[tuple[Any, ...]] = [(name, True, "embedded", None, 0.0, 0.0, note) for name, note in BASELINES.items()]
+    rows: list[tuple[Any, ...]] = [
+        (name, True, "embedded", None, "embedded", 0.0, 0.0, note) for name, note in BASELINES.items()
+    ]
     servers = [*LOCAL_SERVERS, *(("OpenAI-compatible server", "openai/", base) for base in api_bases)]
     with ThreadPoolExecutor(max_workers=len(servers)) as pool:
         for found in pool.map(_server_rows, servers):
             rows += found
     rows += _provider_rows()
-    columns = ["model", "usable", "kind", "api_base", "input_usd_per_mtok", "output_usd_per_mtok", "note"]
+    columns = ["model", "usable", "kind", "api_base", "path", "input_usd_per_mtok", "output_usd_per_mtok", "note"]
     money = {"input_usd_per_mtok": "Float64", "output_usd_per_mtok": "Float64"}
-    text = dict.fromkeys(["model", "kind", "api_base", "note"], "string")
+    text = dict.fromkeys(["model", "kind", "api_base", "path", "note"], "string")
     return pd.DataFrame(rows, columns=columns).astype({**text, "usable": "boolean", **money})
 
 
@@ -490,26 +507,38 @@ def _provider_rows() -> list[tuple[Any, ...]]:
         lacks = litellm.validate_environment(f"{provider}/any")["missing_keys"]
         if lacks:
             note = f"set {' or '.join(lacks)} in the environment"
-            rows.append((f"{provider}/…", False, "provider", None, None, None, note))
+            rows.append((f"{provider}/…", False, "provider", None, None, None, None, note))
             continue
         note = "its key is in the environment"
         known = [entry for entry in _price_map() if entry.provider == provider]
-        rows += [(e.id, True, "provider", None, e.input * 1e6, e.output * 1e6, note) for e in known]
+        path = _path(known[0].id) if known else None
+        rows += [(e.id, True, "provider", None, path, e.input * 1e6, e.output * 1e6, note) for e in known]
     return rows
 
 
 def _server_rows(server: tuple[str, str, str]) -> list[tuple[Any, ...]]:
     name, prefix, base = server
+
+    def unusable(note: str) -> list[tuple[Any, ...]]:
+        return [(f"{prefix}…", False, "local server", base, None, None, None, note)]
+
     try:
         served = _served(base, timeout=0.5)
     except urllib.error.HTTPError as problem:
-        note = f"{name} answers at {base} with {problem.code}: it may want a key (rk.Model(…, api_key_env=…))"
-        return [(f"{prefix}…", False, "local server", base, None, None, note)] if problem.code in (401, 403) else []
+        wants_key = f"{name} answers at {base} with {problem.code}: it may want a key (rk.Model(…, api_key_env=…))"
+        return unusable(wants_key) if problem.code in (401, 403) else []
     except (OSError, ValueError):
-        if name != "Ollama":
-            return []
-        return [(f"{prefix}…", False, "local server", base, None, None, f"no Ollama runs at {base}: `ollama serve`")]
-    return [(prefix + each, True, "local server", base, None, None, f"{name} at {base}") for each in served]
+        return unusable(f"no Ollama runs at {base}: `ollama serve`") if name == "Ollama" else []
+    path = _path(prefix + served[0], base) if served else None
+    return [(prefix + each, True, "local server", base, path, None, None, f"{name} at {base}") for each in served]
+
+
+def _path(id: str, base: str | None = None) -> str:  # noqa: A002 - as in Model
+    """How calls to a model go out; nothing is sent."""
+    call = _call(Model(id, api_base=base), [{"role": "user", "content": "A title"}], {})
+    with ThreadPoolExecutor(max_workers=1) as pool:  # a loop of its own: the caller may be inside one
+        route = pool.submit(lambda: asyncio.run(Routes().find(call))).result()
+    return "direct" if route is not None else "litellm"
 
 
 class _Priced(NamedTuple):

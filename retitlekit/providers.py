@@ -146,13 +146,15 @@ class Reader:
             usage = _with_counts(raw["usage"], iter(changed))
             return (await self._read_with_litellm({**raw, "usage": usage}, plain, call)).cost_usd or math.nan
 
-        rates = [
-            await cost([*counts[:place], count + 1, *counts[place + 1 :]]) - theirs.cost_usd
-            for place, count in enumerate(counts)
-        ]
+        rates = []
+        for place, count in enumerate(counts):
+            more = await cost([*counts[:place], count + 1, *counts[place + 1 :]])
+            rates.append(
+                float(f"{more - theirs.cost_usd:.9g}")
+            )  # a price has few digits; the rest is the subtraction's
         told = sum(map(mul, rates, counts))
         tripled = await cost([3 * count for count in counts])
-        right = math.isclose(told, theirs.cost_usd, rel_tol=1e-6) and math.isclose(3 * told, tripled, rel_tol=1e-6)
+        right = math.isclose(told, theirs.cost_usd, rel_tol=1e-9) and math.isclose(3 * told, tripled, rel_tol=1e-9)
         return _Rates(theirs.finish_reason, tuple(rates)) if right else None
 
     async def _read_with_litellm(self, raw: dict[str, Any], plain: Reading, call: Mapping[str, Any]) -> Reading:
@@ -248,17 +250,20 @@ class Route:
     address : Address
     body : dict
         The JSON that is sent, but for ``messages``.
+    roles : list of str
+        The roles of the messages, as this model knows them.
     read : callable
         What an answer to a call says; see `Reader.read`.
     """
 
-    def __init__(self, address: Address, body: Mapping[str, Any], reader: Reader) -> None:
-        self.address, self.body, self.read = address, dict(body), reader.read
+    def __init__(self, address: Address, body: Mapping[str, Any], roles: Sequence[str], reader: Reader) -> None:
+        self.address, self.body, self.roles, self.read = address, dict(body), list(roles), reader.read
         self._tail = f", {json.dumps(self.body)[1:]}".encode()
 
     def pack(self, messages: Messages) -> bytes:
         """The body of the request for these messages."""
-        return b'{"messages": ' + json.dumps(messages).encode() + self._tail
+        sent = [{**message, "role": role} for message, role in zip(messages, self.roles, strict=True)]
+        return b'{"messages": ' + json.dumps(sent).encode() + self._tail
 
 
 class Routes:
@@ -301,7 +306,10 @@ class Routes:
         reader = await asyncio.shield(self._readers[kind])
         request = await _overhear(call, reader.client)
         url, body = str(request.url), json.loads(request.content)
-        if not urlsplit(url).path.endswith("/chat/completions") or body.pop("messages") != list(call["messages"]):
+        sent = body.pop("messages")
+        if not urlsplit(url).path.endswith("/chat/completions") or len(sent) != len(call["messages"]):
+            return None
+        if any(theirs != {**ours, "role": theirs["role"]} for ours, theirs in zip(call["messages"], sent, strict=True)):
             return None
         headers = {
             name: value
@@ -314,18 +322,17 @@ class Routes:
         from litellm.llms.custom_httpx.http_handler import get_ssl_configuration
 
         tls: Any = get_ssl_configuration()
-        return Route(Address(url, headers, proxy, tls), body, reader)
+        return Route(Address(url, headers, proxy, tls), body, [each["role"] for each in sent], reader)
 
 
 async def _overhear(call: Mapping[str, Any], client: Any) -> Any:
-    """The request that LiteLLM makes, whatever it thinks of an empty answer."""
-    exchange = _Exchange(Answer(500, {}, b"{}"))
+    """The request that LiteLLM makes, whatever it thinks of the answer."""
+    exchange = _Exchange(Answer(400, {}, b"{}"))
     token = _exchange.set(exchange)
     with contextlib.suppress(Exception):
         await litellm().acompletion(**call, client=client)
     _exchange.reset(token)
-    (request,) = exchange.requests
-    return request
+    return exchange.requests[0]
 
 
 async def _reader(call: Mapping[str, Any]) -> Reader:
@@ -351,7 +358,13 @@ async def _reader(call: Mapping[str, Any]) -> Reader:
 
         base = told["api_base"]  # httpx's parsed form
         url = base if isinstance(base, str) else f"{base.scheme}://{base.netloc}{base.path}"
-        return Reader(AsyncOpenAI(api_key=api_key, base_url=url, max_retries=0, http_client=http))
+
+        class Once(AsyncOpenAI):
+            """For some providers LiteLLM forgets max_retries=0 and sets two."""
+
+            max_retries: Any = property(lambda _: 0, lambda *_: None)
+
+        return Reader(Once(api_key=api_key, base_url=url, http_client=http))
     from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
 
     client = AsyncHTTPHandler()

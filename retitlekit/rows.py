@@ -10,6 +10,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -119,40 +120,44 @@ def fill(
     rows = np.flatnonzero(~kept)
     ids = trials["trial_id"].to_numpy(dtype=object)[rows]
     found = [responses.get(trial_id) for trial_id in ids]
-    there = [(response, row) for response, row in zip(found, rows.tolist(), strict=True) if response is not None]
     at = np.array([response is not None for response in found], dtype=bool)
-    columns = _columns([texts.titled(response, row) for response, row in there], run_id) if there else {}
-    filled = {name: np.full(len(rows), None, dtype=object) for name in RUN_COLUMNS}
-    filled["status"][:] = open_status
-    for name, values in columns.items():
-        filled[name][at] = values
-    for i, trial_id in enumerate(ids):
-        if found[i] is not None:
-            continue
-        if (failure := failures.get(trial_id)) is not None:
-            for name, value in {**failure._asdict(), "run_id": run_id, "cached": False, "status": "error"}.items():
-                filled[name][i] = value
-        elif trial_id in skipped:
-            filled["status"][i] = "skipped_budget"
-    new = pd.DataFrame({name: _typed(name, values) for name, values in filled.items()}, index=rows, copy=False)
+    here = [texts.titled(r, row) for r, row in zip(found, rows.tolist(), strict=True) if r is not None]
+    ends = {i: failures[ids[i]] for i in np.flatnonzero(~at).tolist() if ids[i] in failures}
+    new = pd.DataFrame(index=rows)
+    for name in RUN_COLUMNS:
+        values = np.full(len(rows), None, dtype=object)
+        if name == "status":
+            values[:] = ["skipped_budget" if trial_id in skipped else open_status for trial_id in ids]
+        values[at] = _answers(name, here, run_id)
+        for i, failure in ends.items():
+            values[i] = _failed(name, failure, run_id)
+        new[name] = _typed(name, values)
     if kept.any():
-        old = trials.loc[kept].reindex(columns=list(RUN_COLUMNS)).set_axis(np.flatnonzero(kept), axis=0)
-        old["status"] = old["status"].astype(pd.CategoricalDtype(list(STATUSES)))
-        new = pd.concat([new, typed(old)]).sort_index()
+        old = typed(trials.loc[kept].reindex(columns=list(RUN_COLUMNS))).set_axis(np.flatnonzero(kept), axis=0)
+        new = pd.concat([new, old]).sort_index()
         new["status"] = new["status"].astype(pd.CategoricalDtype(list(STATUSES)))
     others = [name for name in trials.columns if name not in PLAN_COLUMNS and name not in RUN_COLUMNS]
     parts = [trials[list(PLAN_COLUMNS)], new.set_axis(trials.index, axis=0), trials[others]]
     return pd.concat(parts, axis=1)
 
 
-def _columns(responses: Sequence[Response], run_id: str) -> dict[str, Sequence[Any]]:
-    """The run's columns of answered rows."""
-    by_name = dict(zip(Response._fields, zip(*responses, strict=True), strict=True))
-    columns: dict[str, Sequence[Any]] = {name: by_name[name] for name in RUN_COLUMNS if name in by_name}
-    columns["cached"] = [each != run_id for each in by_name["run_id"]]
-    columns["status"] = ["ok"] * len(responses)
-    columns["error_type"] = by_name["problem"]
-    return columns
+_SOURCE = {name: name for name in RUN_COLUMNS} | {"error_type": "problem"}  # of a column, in a Response
+
+
+def _answers(name: str, responses: Sequence[Response], run_id: str) -> list[Any]:
+    """A column of answered rows."""
+    if name == "status":
+        return ["ok"] * len(responses)
+    if name == "cached":
+        return [response.run_id != run_id for response in responses]
+    if name == "error":
+        return [None] * len(responses)
+    return list(map(itemgetter(Response._fields.index(_SOURCE[name])), responses))
+
+
+def _failed(name: str, failure: Failure, run_id: str) -> Any:
+    """A field of a row that ended without an answer."""
+    return {**failure._asdict(), "run_id": run_id, "cached": False, "status": "error"}.get(name)
 
 
 _DTYPES = {column.name: column.dtype for column in COLUMNS}

@@ -139,9 +139,10 @@ class Store:
         Raises
         ------
         StoreError
-            When an earlier response could not be written.
+            When an earlier response could not be written; this one is `lost` too.
         """
         if self._problem is not None:
+            self.lost.append(response)
             raise self._problem
         self._waiting.put(response)
         if self._writer is None:
@@ -305,7 +306,8 @@ class Store:
         except sqlite3.Error as problem:
             raise StoreError(f"cannot {verb} the store {self.path} ({problem}): {_fix(problem)}") from problem
         except OSError as problem:
-            raise StoreError(f"cannot {verb} the store {self.path}: {problem.strerror or problem}") from problem
+            fix = "check the folder and its permissions, or name another in store="
+            raise StoreError(f"cannot {verb} the store {self.path}: {problem.strerror or problem}; {fix}") from problem
 
 
 _FIXES = {

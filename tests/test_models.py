@@ -221,6 +221,7 @@ def test_what_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert {*BASELINES, "openai/model-a", "openai/model-b"} <= set(usable.model)
     assert usable[usable.model.str.startswith("groq/")].input_usd_per_mtok.notna().all()
+    assert set(usable[usable.model.str.startswith(("groq/", "openai/model"))].path) == {"direct"}
     assert "OPENAI_API_KEY" in table[table.model == "openai/…"].note.item()
     assert [] == server.bodies
 
