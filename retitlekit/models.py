@@ -235,7 +235,14 @@ async def _ask(model: Model, call: dict[str, Any]) -> Reply:
             return _reply(model, reading, route.body.get("temperature"), answer.headers)
     response = await _litellm().acompletion(**call)
     headers = (getattr(response, "_hidden_params", None) or {}).get("headers")
-    return _reply(model, providers.read_response(response), call.get("temperature"), headers)
+    return _reply(model, providers.read_response(response), _kept_temperature(call), headers)
+
+
+def _kept_temperature(call: Mapping[str, Any]) -> float | None:
+    """The temperature that LiteLLM sends: under drop_params it leaves out what a model does not know."""
+    litellm, temperature = _litellm(), call.get("temperature")
+    drops = call.get("drop_params") or litellm.drop_params
+    return None if drops and "temperature" not in litellm.get_supported_openai_params(call["model"]) else temperature
 
 
 def _reply(model: Model, reading: Reading, temperature: float | None, headers: Mapping[str, str] | None) -> Reply:

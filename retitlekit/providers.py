@@ -140,7 +140,7 @@ class Reader:
             return None
         if theirs.cost_usd is None:
             return _Rates(theirs.finish_reason, None)
-        counts = list(_counts(raw["usage"]))
+        counts = _counts(raw["usage"])
 
         async def cost(changed: list[float]) -> float:
             usage = _with_counts(raw["usage"], iter(changed))
@@ -206,20 +206,21 @@ def _shape(raw: Mapping[str, Any]) -> object:
     return raw.get("model"), raw.get("service_tier"), choice["finish_reason"], *told
 
 
-def _counts(usage: object) -> Iterator[float]:
+def _counts(usage: Mapping[str, Any]) -> list[float]:
     """Every number of a usage, in its order."""
-    if isinstance(usage, dict):
-        for part in usage.values():
-            yield from _counts(part)
-    elif isinstance(usage, int | float) and not isinstance(usage, bool):
-        yield usage
+    found: list[float] = []
+    for part in usage.values():
+        if type(part) in (int, float):
+            found.append(part)
+        elif isinstance(part, dict):
+            found += _counts(part)
+    return found
 
 
 def _with_counts(usage: Any, counts: Iterator[float]) -> Any:
     if isinstance(usage, dict):
         return {key: _with_counts(part, counts) for key, part in usage.items()}
-    counted = isinstance(usage, int | float) and not isinstance(usage, bool)
-    return next(counts) if counted else copy.copy(usage)
+    return next(counts) if type(usage) in (int, float) else copy.copy(usage)
 
 
 # ---- learning a route
