@@ -85,7 +85,8 @@ class Sink:
 
     def take(self, timeout_s: float) -> list[Response]:
         """All that wait now; waits for the first."""
-        self._stirred.wait(timeout_s)
+        if not self.closed:
+            self._stirred.wait(timeout_s)
         self._stirred.clear()
         return [self._waiting.popleft() for _ in range(len(self._waiting))]
 
@@ -111,15 +112,12 @@ def answer(sweep: str, key: str, frame: pd.DataFrame, terms: Terms) -> None:
         run = Run(sweep, cast(Store, sink), Texts(frame), purse, terms)
         over = asyncio.run_coroutine_threadsafe(run.main(trials, rows), background_loop())
         over.add_done_callback(lambda _: sink.close())
-        stopped = False
-        while not sink.closed:
-            _send(outbox, key, sink.take(0.2), ticket.share)
-            if not stopped and _unwanted(key):
-                background_loop().call_soon_threadsafe(run.stop, GRACE_S)
-                stopped = True
-        _send(outbox, key, sink.take(0), ticket.share)
-        run.leave()
-        over.result()
+        try:
+            _pass_on(run, sink, outbox, key, ticket.share)
+            over.result()
+        finally:  # without a scheduler nobody would have the answers
+            background_loop().call_soon_threadsafe(run.stop, 0)
+            run.leave()
         if run.problem is not None and not run.failures:
             raise run.problem
         outbox.put(["end", key, list(_outcome(run, endpoints, purse.spent))])
@@ -138,10 +136,17 @@ def _outcome(run: Run, endpoints: dict[str, str], spent: Amount) -> Outcome:
     )
 
 
-def _send(outbox: Any, key: str, responses: list[Response], share: float) -> None:
-    if responses:
-        outbox.put(["answers", key, [list(response) for response in responses]])
-        time.sleep(max(_SEND_S, _SEND_SHARE_S / share))
+def _pass_on(run: Run, sink: Sink, outbox: Any, key: str, share: float) -> None:
+    """Send the run's responses to the client until it has ended; end it when the client wants no more."""
+    stopped = closed = False
+    while not closed:
+        closed = sink.closed  # looked at before the last ones are taken
+        if responses := sink.take(0.2):
+            outbox.put(["answers", key, [list(response) for response in responses]])
+            time.sleep(max(_SEND_S, _SEND_SHARE_S / share))
+        if not stopped and _unwanted(key):
+            background_loop().call_soon_threadsafe(run.stop, GRACE_S)
+            stopped = True
 
 
 def queue(name: str, client: Any = None) -> Any:

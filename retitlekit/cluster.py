@@ -13,7 +13,7 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,8 +70,7 @@ class Shares:
 @dataclass
 class _Chunk:
     rows: list[int]
-    ids: dict[str, int]  # trial id: row
-    future: Any
+    future: Any = None
     asked: tuple[str, str] | None = None  # the queue in which it waits for a ticket, and its worker
     ticket: Ticket | None = None
     lent: Amount = _NOTHING
@@ -107,6 +106,7 @@ class Spread:
         self._left: deque[list[int]] = deque()
         self._chunks: dict[str, _Chunk] = {}
         self._number = 0
+        self._gone = False
         self._stopping = False
         self._until = math.inf
         self._ends = math.inf if terms.deadline_s is None else time.monotonic() + terms.deadline_s
@@ -117,7 +117,8 @@ class Spread:
 
     def leave(self) -> None:
         """It will not be run, or has ended."""
-        if self._client.status == "running":
+        gone, self._gone = self._gone, True
+        if self._client.status == "running" and not gone:
             for chunk in self._chunks.values():
                 chunk.future.cancel()
             self._outbox.close()
@@ -144,14 +145,17 @@ class Spread:
     async def main(self, trials: Trials, rows: np.ndarray) -> None:
         """Send these rows; returns when each is over, or the run was stopped."""
         self._trials = trials
+        self._rows = dict(zip(trials.ids[rows], rows.tolist(), strict=True))
         over = asyncio.Event()
         loop = asyncio.get_running_loop()
 
         def work() -> None:
-            try:
-                self._work(rows.tolist())
-            except Exception as found:  # noqa: BLE001 - a cluster fails in many ways; the sweep ends with its frame
-                self.problem = self.problem or found
+            steps: tuple[Callable[[], None], ...] = (lambda: self._work(rows.tolist()), self.leave)
+            for step in steps:
+                try:
+                    step()
+                except Exception as found:  # noqa: BLE001 - a cluster fails in many ways; the sweep keeps its frame
+                    self.problem = self.problem or found
             loop.call_soon_threadsafe(over.set)
 
         threading.Thread(target=work, name="retitlekit cluster", daemon=True).start()
@@ -188,13 +192,16 @@ class Spread:
 
     def _hand_out(self) -> None:
         while self._left and len(self._chunks) < _AHEAD * self._workers:
-            rows, key = self._left.popleft(), f"{self._sweep}-{self._number}"
+            chunk = _Chunk(self._left.popleft())
+            if not self._to_send(chunk):
+                continue
+            key = f"{self._sweep}-{self._number}"
             self._number += 1
-            part = self._frame.iloc[rows].reset_index(drop=True)
+            part = self._frame.iloc[chunk.rows].reset_index(drop=True)
             for name in part.select_dtypes("category"):
                 part[name] = part[name].cat.remove_unused_categories()
-            future = self._client.submit(answer, self._sweep, key, part, self._terms, key=key, pure=False)
-            self._chunks[key] = _Chunk(rows, dict(zip(part["trial_id"], rows, strict=True)), future)
+            chunk.future = self._client.submit(answer, self._sweep, key, part, self._terms, key=key, pure=False)
+            self._chunks[key] = chunk
 
     def _lend(self) -> None:
         """Give tickets to chunks that wait for one, one at a time to each worker: its loop is one process."""
@@ -281,7 +288,7 @@ class Spread:
                 self._ended(key, chunk, Outcome(*content))
 
     def _answered(self, chunk: _Chunk, response: Response) -> None:
-        row = chunk.ids[response.trial_id]
+        row = self._rows[response.trial_id]
         known = response.input_tokens is not None and response.output_tokens is not None
         cost = response.cost_usd if response.cost_usd is not None else 0.0
         tokens = (response.input_tokens or 0) + (response.output_tokens or 0)
