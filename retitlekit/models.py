@@ -264,9 +264,22 @@ _routes: WeakKeyDictionary[asyncio.AbstractEventLoop, Routes] = WeakKeyDictionar
 
 
 def forget_routes() -> None:
-    """Learn every route anew: keys, settings and prices may have changed."""
+    """Learn every route anew."""
     _routes.clear()
+    _noticed.clear()
     prices.cache_clear()
+
+
+_noticed: dict[Model, object] = {}
+
+
+def _notice_changes(models: Iterable[Model]) -> None:
+    """Forget the routes when what they were learnt under has changed: keys, addresses, LiteLLM's settings, prices."""
+    for model in models:
+        now = frozenset(os.environ.items()), providers.settings(), repr(_info(model))
+        if _noticed.setdefault(model, now) != now:
+            forget_routes()
+            _noticed[model] = now
 
 
 def _call_error(model: Model, problem: Exception) -> CallError:
@@ -366,9 +379,9 @@ def check_ready(models: Iterable[Model]) -> None:
     Nothing is spent: a server is asked for its list of models only.
     """
     models = list(models)
-    forget_routes()
     for model in models:
         check_id(model)
+    _notice_changes([model for model in models if not model.embedded])
     with ThreadPoolExecutor(max_workers=8) as pool:
         problems = [problem for problem in pool.map(_why_not, (m for m in models if not m.embedded)) if problem]
     if problems:

@@ -53,6 +53,14 @@ def litellm() -> Any:
     return litellm
 
 
+def settings() -> tuple[object, ...]:
+    """LiteLLM's switches as they stand now, and who listens to it."""
+    door = litellm()
+    switches = {name: value for name, value in vars(door).items() if isinstance(value, str | int | float | None)}
+    kept = frozenset(item for item in switches.items() if not item[0].startswith("_"))
+    return kept, *(repr(getattr(door, name, None)) for name in _LISTENERS)
+
+
 def _baseline_handler(litellm: Any) -> Any:
     class Baseline(litellm.CustomLLM):  # type: ignore[misc]
         """`litellm.completion("baseline/…")` answers as `complete` does, for code that calls LiteLLM itself."""
