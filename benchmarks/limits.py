@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.limiters import LIMITERS, headers  # noqa: E402
 
-RATES = (120, 600)
+RATES = (300,)
 TELLS = ("nothing", "retry-after", "all")
 LATENCY_S = 0.1
 

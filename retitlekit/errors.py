@@ -53,6 +53,8 @@ class CallError(ModelError):
         Seconds the provider asks us to wait.
     status : int or None
         HTTP status of the answer; None when there was no answer.
+    billed : bool
+        Whether the provider may have charged for it: no answer came, or a garbled one.
     headers : mapping of str to str
         What the answer's header said of rate limits, names in lower case: ``retry-after``, ``x-ratelimit-…``.
     """
@@ -66,12 +68,14 @@ class CallError(ModelError):
         retry_after: float | None = None,
         status: int | None = None,
         headers: Mapping[str, str] | None = None,
+        billed: bool = False,
     ) -> None:
         super().__init__(message)
         self.error_type = error_type
         self.retryable = retryable
         self.retry_after = retry_after
         self.status = status
+        self.billed = billed
         self.headers = dict(headers or {})
 
 

@@ -197,10 +197,12 @@ async def complete(
         async with asyncio.timeout(timeout):
             return await _ask(model, call)
     except TimeoutError as problem:
-        raise CallError(f"{model.name}: no answer in {timeout:g} s", error_type="Timeout", retryable=True) from problem
+        text = f"{model.name}: no answer in {timeout:g} s"
+        raise CallError(text, error_type="Timeout", retryable=True, billed=True) from problem
     except ConnectionError as problem:
         text = redact(f"{model.name}: Connection error ({problem})", model)
-        raise CallError(text, error_type="APIConnectionError", retryable=True) from None
+        sent = "ClientConnectorError" not in text
+        raise CallError(text, error_type="APIConnectionError", retryable=True, billed=sent) from None
     except Exception as problem:  # noqa: BLE001 - a provider's code may raise anything; each trial must end as a row
         raise _call_error(model, problem) from None  # the chain could carry the key
 
@@ -227,8 +229,7 @@ async def _ask(model: Model, call: dict[str, Any]) -> Reply:
         try:
             reading = None if 300 <= answer.status < 400 else await route.read(answer, call)
         except Exception as problem:
-            if answer.status == 200:
-                problem.status_code = 200  # type: ignore[attr-defined]  # LiteLLM takes a garbled 200 for a 500
+            problem.add_note(str(answer.status))  # LiteLLM takes a garbled 200 for a 500
             raise
         if reading is not None:
             return _reply(model, reading, route.body.get("temperature"), answer.headers)
@@ -291,7 +292,7 @@ def _call_error(model: Model, problem: Exception) -> CallError:
     response = getattr(problem, "response", None)
     headers = _limits(getattr(problem, "litellm_response_headers", None) or getattr(response, "headers", None))
     status = getattr(problem, "status_code", None)
-    in_a_200 = status == 200 or (name == "APIError" and status is None)  # a gateway may wrap its upstream's failure
+    in_a_200 = name == "APIError" and status is None  # a gateway may wrap its upstream's failure so
     return CallError(
         redact(text.removeprefix(f"litellm.{type(problem).__name__}: "), model),
         error_type=name,
@@ -299,6 +300,7 @@ def _call_error(model: Model, problem: Exception) -> CallError:
         retry_after=_retry_after(headers),
         status=int(status) if status and name not in ("APIConnectionError", "Timeout") else None,
         headers=headers,
+        billed=name in ("APIConnectionError", "Timeout") or in_a_200 or "200" in getattr(problem, "__notes__", ()),
     )
 
 

@@ -418,8 +418,7 @@ class Run:
             lane.troubled(call.sent, now)
         else:
             lane.gone(call.sent, now)
-        unbilled = (problem.status or 0) >= 400 or problem.error_type == "UnsupportedParamsError"
-        self._purse.settle(crew.endpoint, call.worst, Amount() if unbilled else None)
+        self._purse.settle(crew.endpoint, call.worst, None if problem.billed else Amount())
         if errand.over:
             return
         name = errand.trial.model.name

@@ -22,7 +22,7 @@ class Fault:
     message: str = "The server had an error."
     code: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    how: str = "error"  # or "hang", "reset", "close", "malformed", "error in a 200"
+    how: str = "error"  # or "hang", "reset", "close" (half an answer), "malformed", "error in a 200"
 
 
 @dataclass(frozen=True)

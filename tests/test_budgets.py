@@ -75,9 +75,9 @@ def test_a_bill_beyond_the_worst_case(server: Loopback) -> None:
 def test_tokens(server: Loopback) -> None:
     """`max_tokens_total` is kept in the same way, and needs no price."""
     server.answer = lambda body, nth: usage(40, 9)
+    trials = plan(server, models=rk.Model("openai/model-a", api_base=server.base))
     with pytest.warns(rk.RetitlekitWarning, match="stopped by max_tokens_total"):
-        model = rk.Model("openai/model-a", api_base=server.base)
-        frame = rk.run(plan(server, models=model), max_tokens_total=700, progress=False)
+        frame = rk.run(trials, max_tokens_total=700, progress=False)
 
     assert 500 < (frame.input_tokens + frame.output_tokens).sum() <= 700
     assert 49 * len(server.bodies) <= 700

@@ -167,7 +167,7 @@ while job.done < 8:
 
 
 def test_a_full_disk(server: Loopback) -> None:
-    """When the store cannot grow the sweep stops with the reason, its frame has every answer, and a later run goes on."""
+    """When the store cannot grow the sweep says why, its frame has every answer, and a later run goes on."""
     server.answer = lambda body, nth: echo(body, nth) + " and more" * 300
     process, pipe = child(_on_a_small_disk, plan(server))
     text, answered = pipe.recv()
@@ -204,7 +204,7 @@ def test_a_folder_that_cannot_be_written(server: Loopback, folder: str) -> None:
 
 
 def test_in_a_notebook(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Interrupting the cell gives the partial frame; after a kernel restart amid a sweep the rest is sent; no key shows."""
+    """An interrupted cell gives the partial frame, after a kernel restart only the rest is sent, and no key shows."""
     from jupyter_client.manager import start_new_kernel
 
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
