@@ -211,7 +211,7 @@ def _shape(raw: Mapping[str, Any]) -> object:
     parts = (raw, choice, choice["message"], *(part for part in raw["usage"].values() if isinstance(part, dict)))
     told = [(*part, *map(bool, part.values())) for part in parts]
     told.append((*raw["usage"], *map(bool, _counts(raw["usage"]))))
-    return raw.get("model"), raw.get("service_tier"), choice["finish_reason"], *told
+    return str(raw.get("model")), str(raw.get("service_tier")), choice["finish_reason"], *told
 
 
 def _counts(usage: Mapping[str, Any]) -> list[float]:
@@ -244,7 +244,11 @@ class _Exchange:
         import httpx
 
         self.requests.append(request)
-        headers = {name: value for name, value in self.answer.headers.items() if name.lower() not in _OF_THE_HOP}
+        headers = [
+            (name.encode(), value.encode("utf-8", "surrogateescape"))
+            for name, value in self.answer.headers.items()
+            if name.lower() not in _OF_THE_HOP
+        ]
         return httpx.Response(self.answer.status, headers=headers, content=self.answer.body)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -193,6 +194,38 @@ def test_costs_of_many_replies(server: Loopback, id: str) -> None:  # noqa: A002
     assert [each.cost_usd for each in litellm] == pytest.approx([each.cost_usd for each in direct], rel=1e-9)
     assert [each.input_tokens for each in litellm] == [each.input_tokens for each in direct]
     assert all(each.cost_usd for each in litellm)
+
+
+HUGE = {"prompt_tokens": 10**30, "completion_tokens": 9, "total_tokens": 10**30}
+HOSTILE = {
+    "too many tokens": Raw(reply(usage=HUGE)),
+    "endless tokens": Raw(b'{"choices": [{"message": {"content": "A title"}, "finish_reason": "stop"}], "usage": '
+                          b'{"prompt_tokens": 1, "completion_tokens": 1, "cost": 1e999}}'),
+    "half a character": Raw(reply("A title \ud83d", c_finish_reason="st\ud83dop", model="\ud83d")),
+    "half a character in an error": Raw({"error": {"message": "No \ud83d"}}, 400),
+    "a model that is none": Raw(reply(model=["a"], service_tier={"b": 1})),
+    "header of another alphabet": Raw(reply(None, m_refusal="No."), 200, {"x-note": "ł"}),
+    "a tower": Raw(b"[" * 100_000),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_hostile_replies_end_as_rows(server: Loopback, case: str) -> None:
+    """Whatever a server sends, the sweep ends, the store takes it, and the frame can be written."""
+    server.answer = lambda body, nth: HOSTILE[case]
+    trials = rk.plan(
+        rk.Prompt("p", "{{ title | safe }}"),
+        rk.Article("a", "Council votes", "It voted."),
+        models=rk.Model("openai/model-a", api_base=server.base),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", rk.RetitlekitWarning)
+        frame = rk.run(trials, progress=False, retries=0)
+    again = rk.read_frame(rk.write_frame(frame, "frame.parquet"))
+
+    assert set(frame.status) <= {"ok", "error"}
+    assert again.completion.tolist() == frame.completion.tolist()
+    assert "error" not in case or set(frame.status) == {"error"}
 
 
 def error(message: str = "It failed.", code: str | None = None) -> dict[str, Any]:
