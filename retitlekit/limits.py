@@ -92,6 +92,7 @@ class Lane:
         self._tpm = Bucket(tpm / 60 * _MARGIN, now) if tpm else None
         # concurrency
         self._doubling = True
+        self._flat = False
         self._best = 0.0  # answers a second at the limit before
         self._round_from, self._round_answers = now, 0  # below 0: the limit still grows
         self._ceiling = math.inf  # a limit that was cut; growth above it waits for many quiet answers
@@ -258,8 +259,10 @@ class Lane:
             self._round_from = now
         elif self._round_answers >= self.limit:
             rate = self._round_answers / max(now - self._round_from, 1e-6)
-            self._doubling = rate > 1.2 * self._best
-            self._best, self._round_answers = rate, -int(self.limit)
+            if rate > 1.2 * self._best:
+                self._best, self._round_answers, self._flat = rate, -int(self.limit), False
+            else:
+                self._doubling, self._round_answers, self._flat = not self._flat, -1, True  # one round may be bad luck
 
     def _cut_limit(self, factor: float) -> None:
         self.limit = self._ceiling = max(1.0, self.limit * factor)
