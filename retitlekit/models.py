@@ -27,7 +27,7 @@ from urllib.parse import urlsplit
 from retitlekit import providers, wire
 from retitlekit.baselines import BASELINES, write_title
 from retitlekit.errors import CallError, ModelError
-from retitlekit.providers import Messages, Reading, Route, Routes
+from retitlekit.providers import Messages, Reading, Routes
 from retitlekit.providers import litellm as _litellm
 
 if TYPE_CHECKING:
@@ -221,11 +221,7 @@ def _call(model: Model, messages: Messages, params: Mapping[str, Any]) -> dict[s
 
 async def _ask(model: Model, call: dict[str, Any]) -> Reply:
     """One request: over the wire where LiteLLM showed how, else through LiteLLM."""
-<<<<<<< HEAD
-    route = await _route(call)
-=======
     route = await _known_routes().find(call)
->>>>>>> runner
     if route is not None:
         answer = await wire.post(route.address, route.pack(call["messages"]))
         if answer.status in (401, 403):
@@ -268,7 +264,11 @@ def _reply(model: Model, reading: Reading, temperature: float | None, headers: M
     )
 
 
-<<<<<<< HEAD
+def _valid(text: str) -> str:
+    """Without the halves of characters that JSON can hold and no file."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 # ---- the provider's batch API
 
 BATCH_PROVIDERS = ("openai", "azure", "hosted_vllm", "litellm_proxy")  # those with OpenAI's files and batches
@@ -279,7 +279,7 @@ async def pack(
 ) -> dict[str, Any]:
     """The JSON body that `complete` would send; nothing is sent."""
     heat = {} if temperature is None else {"temperature": temperature}
-    route = await _route(_call(model, messages, {"timeout": 60, **(params or {}), **heat}))
+    route = await _known_routes().find(_call(model, messages, {"timeout": 60, **(params or {}), **heat}))
     if route is None:
         raise ModelError(f"{model.name}: only LiteLLM itself can make this call, so it fits in no batch; use run()")
     return {**route.body, "messages": list(messages)}
@@ -297,7 +297,7 @@ async def unpack(
     """The `Reply` that `complete` would make of this answer, at the price of a batch; else raises its `CallError`."""
     heat = {} if temperature is None else {"temperature": temperature}
     call = _call(model, messages, {"timeout": 60, **(params or {}), **heat})
-    route = await _route(call)
+    route = await _known_routes().find(call)
     try:
         answer = wire.Answer(status, {}, json.dumps(body).encode())
         reading = await route.read(answer, call) if route else None
@@ -337,13 +337,6 @@ async def batch_call(model: Model, verb: str, **call: Any) -> Any:
         raise _call_error(model, problem) from None
 
 
-_routes: WeakKeyDictionary[asyncio.AbstractEventLoop, Routes] = WeakKeyDictionary()
-=======
-def _valid(text: str) -> str:
-    """Without the halves of characters that JSON can hold and no file."""
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
 _routes: dict[asyncio.AbstractEventLoop, Routes] = {}
 
 
@@ -354,11 +347,6 @@ def _known_routes() -> Routes:
             del _routes[ended]
         _routes[loop] = Routes()
     return _routes[loop]
->>>>>>> runner
-
-
-async def _route(call: dict[str, Any]) -> Route | None:
-    return await _routes.setdefault(asyncio.get_running_loop(), Routes()).find(call)
 
 
 def forget_routes() -> None:
