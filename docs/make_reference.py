@@ -11,6 +11,7 @@ SECTIONS = {
     "Articles and prompts": ["load_articles", "Article", "Articles", "load_prompts", "Prompt", "save_prompt"],
     "Models": ["Model", "available_models", "load_models"],
     "A sweep": ["plan", "estimate", "Estimate", "run", "arun", "start", "Job", "sweep"],
+    "Batches": ["submit_batch", "collect_batch", "cancel_batch", "Batch"],
     "Titles and scores": ["extract_title", "score"],
     "A look": ["compare"],
     "A decision": ["leaderboard", "save_winner"],

@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 _ROOMS = {
     "articles": ("Article", "Articles", "load_articles"),
+    "batches": ("cancel_batch", "collect_batch", "submit_batch"),
     "decide": ("leaderboard",),
     "errors": (
         "ArticleError",
@@ -30,6 +31,7 @@ _ROOMS = {
     "plans": ("Estimate", "estimate", "plan"),
     "prompts": ("Prompt", "load_prompts", "save_prompt"),
     "scorers": ("score",),
+    "store": ("Batch",),
     "sweeps": ("Job", "arun", "run", "start", "sweep"),
     "titles": ("extract_title",),
     "widgets.compare": ("compare",),

@@ -17,6 +17,7 @@ Each message names the thing, the place and the fix.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -50,15 +51,32 @@ class CallError(ModelError):
         Whether the same request may succeed later.
     retry_after : float or None
         Seconds the provider asks us to wait.
+    status : int or None
+        HTTP status of the answer; None when there was no answer.
+    billed : bool
+        Whether the provider may have charged for it: no answer came, or a garbled one.
+    headers : mapping of str to str
+        What the answer's header said of rate limits, names in lower case: ``retry-after``, ``x-ratelimit-…``.
     """
 
     def __init__(
-        self, message: str, *, error_type: str, retryable: bool = False, retry_after: float | None = None
+        self,
+        message: str,
+        *,
+        error_type: str,
+        retryable: bool = False,
+        retry_after: float | None = None,
+        status: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        billed: bool = False,
     ) -> None:
         super().__init__(message)
         self.error_type = error_type
         self.retryable = retryable
         self.retry_after = retry_after
+        self.status = status
+        self.billed = billed
+        self.headers = dict(headers or {})
 
 
 class PlanError(RetitlekitError):

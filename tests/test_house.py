@@ -40,9 +40,10 @@ LAYERS = [
         "grammar",
         "messages",
         "store",
+        "wire",
     },
-    {"models", "baselines"},
-    {"plans", "sweeps"},
+    {"models", "providers", "baselines"},
+    {"plans", "rows", "limits", "trials", "budgets", "dialects", "runs", "chunks", "cluster", "sweeps", "batches"},
     {"scorers", "widths", "evidence", "decide", "winners"},
     {"charts", "drawing"},
     {"widgets"},
@@ -83,13 +84,15 @@ def test_no_room_goes_round_in_a_circle() -> None:
     assert set() == circles
 
 
-@pytest.mark.parametrize("library", ["litellm", "jinja2"])
-def test_one_door(library: str) -> None:
-    """Only one room knows LiteLLM, and only one knows the template language."""
+@pytest.mark.parametrize(
+    ("library", "door"), [("litellm", "providers"), ("openai", "providers"), ("aiohttp", "wire"), ("jinja2", "prompts")]
+)
+def test_one_door(library: str, door: str) -> None:
+    """LiteLLM with its SDK, the HTTP client and the template language are each known by one room."""
     pattern = re.compile(rf"^\s*(?:import|from) {library}\b", re.MULTILINE)
     users = {room(path) for path in MODULES if pattern.search(path.read_text())}
 
-    assert {{"litellm": "models", "jinja2": "prompts"}[library]} == users
+    assert {door} == users
 
 
 WATCHED_IMPORT = """
@@ -174,9 +177,9 @@ def test_dependencies_are_those_we_chose() -> None:
     """Nobody's development tool slips into what a user installs."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     names = {re.split(r"[<>=\[ ]", line)[0] for line in project["dependencies"]}
-    expected = {"ftfy", "ipywidgets", "jinja2", "jupyterlab", "litellm", "matplotlib", "numpy", "pandas", "pyarrow"}
+    expected = {"aiohttp", "ftfy", "ipywidgets", "jinja2", "jupyterlab", "litellm", "matplotlib", "numpy", "pandas"}
 
-    assert expected | {"pyyaml", "rapidfuzz", "tqdm"} == names
+    assert expected | {"pyarrow", "pyyaml", "rapidfuzz", "tqdm"} == names
 
 
 TESTS = [
