@@ -24,6 +24,10 @@ _WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*|[?;:,—–()\"“”]")
 _BREAKS = frozenset("; — – ( ) but although though while whereas however instead because except".split())
 _HEADS = 3  # words of content that a qualifier governs first: "not [confirm] [meeting] [Putin]"
 _REACH = 9  # words after a qualifier that it can govern
+_FAR = ("den", "reject", "alleg", "accus", "suspect")  # these govern all that follows: "denied that …"
+_NEAR, _AFTER = 6, 4  # words before and after a head, in which the title's own qualifier stands
+_CLOSE = 0.85  # of a title told by one sentence: from here on they are read word by word
+_SENTENCES = 200  # of a body that are read
 
 
 def _words(text: str) -> frozenset[str]:
@@ -40,15 +44,16 @@ _NEGATES = _words(
 # What makes a title negative too, so that it may stand for any of the above.
 _NEGATIVE = _NEGATES | _words(
     """ban bans banned block blocks blocked halt halts halted stop stops stopped cancel cancels cancelled canceled
-    forbid forbids prohibit prohibits veto vetoes vetoed oppose opposes opposed against lose loses lost losing miss
+    forbid forbids prohibit prohibits veto vetoes vetoed oppose opposes opposed lose loses lost losing miss
     misses missed quit quits end ends ended scrap scraps scrapped shelve shelves shelved drop drops dropped abandon
     abandons abandoned suspend suspends suspended delay delays delayed postpone postpones postponed doubt doubts
     refusal rejection rebuff rebuffs rebuffed resist resists spurn spurns snub snubs clear clears cleared acquit acquits
     acquitted false fake hoax free absent absence missing impossible unclear unknown unsolved untouched zero nil rarely
-    seldom few little away out off barred bars bar withdraw withdraws fall falls short still yet until"""
+    seldom few little barred bars bar withdraw withdraws"""
 )
 _POSSIBLE = _words(
-    """may might could perhaps possible possibly probably likely potentially potential maybe unlikely feared
+    """may might could perhaps possible possibly probably likely potentially potential maybe unlikely feared expected expects
+    expect
     would-be presumably apparently apparent believed thought unconfirmed rumoured rumored rumor rumour rumours"""
 )
 _ALLEGED = _words(
@@ -56,12 +61,22 @@ _ALLEGED = _words(
     purportedly supposed supposedly accused accuses accuse accusing accusations accusation claim claims claimed"""
 )
 _PLANNED = _words(
-    """plans plan planned planning intends intend intended intention expects expected hopes hope hoped considers
+    """plans plan planned planning intends intend intended intention hopes hope hoped considers
     considering considered consider proposes proposed propose wants want wanted seeks seek sought threatens threatened
     threaten vows vowed pledges pledged aims aim attempts attempt attempted tries tried try offers offered
     prepares preparing asks asked urges urged calls called warns warned weighs mulls eyes"""
 )
-_FUTURE = _words("will to shall 'll set due ready next tomorrow soon upcoming future ahead when should must")
+_FUTURE = _words("will shall 'll set due ready next tomorrow soon upcoming future ahead when should must")
+_TO_COME = frozenset(("possible", "planned"))  # what "to update" may stand for
+_ATTRIBUTES = _words(
+    """say says said claim claims claimed allege alleges alleged according warn warns warned argue argues argued insist
+    insists insisted believe believes reportedly suggests suggest"""
+)
+_HEDGED = re.compile(r"[:?\"“”«»„‘]|(?<!\w)'|\b(?:may|might|could|likely|possibl[ey])\b", re.IGNORECASE)
+_AUXILIARIES = _words(
+    """is are was were be been being am do does did has have had will would can could shall should may might must to that
+    it's also still yet ever even"""
+)
 _OPEN = _words("? whether if")
 _SPEECH = _words(
     """say says said claim claims claimed allege alleges alleged allegedly reportedly warn warns warned tell tells told
@@ -74,15 +89,22 @@ _SPEECH = _words(
 # What the title may hold instead of a kind's own words: always something at most as sure.
 _ACCEPTED: Mapping[str, frozenset[str]] = {
     "negation": _NEGATIVE,
-    "possible": _POSSIBLE | _ALLEGED | _PLANNED | _OPEN | _words("to set fear fears risk risks threat chance danger"),
+    "possible": _POSSIBLE | _ALLEGED | _PLANNED | _OPEN | _words("set fear fears risk risks threat chance danger"),
     "alleged": _ALLEGED
     | _POSSIBLE
     | _OPEN
     | (_SPEECH - _words("confirm confirms confirmed admit admits admitted find finds found show shows"))
     | _words("charge charged charges trial probe inquiry investigate investigates investigated investigation face"),
     "planned": _PLANNED | _POSSIBLE | _FUTURE | _OPEN | _words("bid proposal proposals deadline push effort talks"),
-    "attribution": _SPEECH,
 }
+_CUES = _NEGATES | _POSSIBLE | _ALLEGED | _words("proposed planned attempted potential")
+# Two words that mean a third, by the stem of the first.
+_PAIRS = {("yet", "to"): "not", ("turn", "down"): "not", ("rul", "out"): "not", ("call", "for"): "urges"}
+_PAIRS |= {
+    (stem(word), "against"): "opposes" for word in "warn vote rule decide speak protest rally advise campaign come".split()
+}
+_CUE_STEMS = frozenset(map(stem, _CUES | _PLANNED))
+_SAYING = frozenset(map(stem, "say tell know comment give happen go come speak talk elaborate clear".split()))
 _KIND_OF = {"possible": "modality", "alleged": "modality", "planned": "modality"}
 
 
@@ -99,6 +121,8 @@ class _Clause(NamedTuple):
     cue: str
     heads: tuple[str, ...]  # the stems that it governs first
     place: int  # number of the sentence
+    left: str | None  # the stem before the qualifier, None where it opens a clause
+    gap: int  # words from there to the first head
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +147,10 @@ def _tokens(text: str) -> list[str]:
             found.append("May")
         else:
             found.append(small.removesuffix("'s").replace(".", ""))
+        if (meant := _PAIRS.get((stem(found[-2]), found[-1])) if len(found) > 1 else None) and not (
+            meant == "not" and any(word in _NEGATES for word in found[-4:-1])
+        ):
+            found.append(meant)
     return found
 
 
@@ -139,7 +167,7 @@ def _governed(tokens: list[str], start: int, *, far: bool) -> list[str]:
         if token in _BREAKS or (token in ",:" and len(stems) > 1 and not far):
             break
         found = _content(token)
-        if found:
+        if found and token not in _CUES:
             stems.append(found)
     return stems
 
@@ -150,23 +178,34 @@ def _kinds(tokens: list[str], place: int) -> Iterator[str]:
     before = tokens[place - 1] if place else ""
     if token in _NEGATES and not (
         (token == "not" and (after in ("only", "just", "least") or before == "or"))
-        or (token == "no" and (after[:1].isdigit() or after in ("doubt", "matter", "one", "1")))
+        or (token == "no" and (after[:1].isdigit() or after in ("doubt", "matter", "confidence")))
         or (token.startswith("fail") and after != "to" and token != "failure")
     ):
         yield "negation"
-    if token in _POSSIBLE and token not in ("potential", "thought"):
+    if token in _POSSIBLE and token not in ("thought", "believed", "potential") and (token[:6] != "expect" or after == "to"):
         yield "possible"
     elif token in _ALLEGED and not token.startswith("claim"):
         yield "alleged"
     elif token in _PLANNED and after == "to":
         yield "planned"
-    elif token in ("considering", "considers", "proposes", "proposed", "planned", "mulls", "attempted"):
+    elif token in ("considering", "considers", "proposes", "planned", "mulls", "attempted"):
         yield "planned"
+
+
+def _before(tokens: list[str], at: int) -> tuple[str | None, int]:
+    """The stem of the word before a qualifier, auxiliaries left out, and how far off it is."""
+    for back in range(1, min(at, 4) + 1):
+        token = tokens[at - back]
+        if not token[0].isalnum():
+            return None, back
+        if token not in _AUXILIARIES:
+            return stem(token), back
+    return None, 0
 
 
 @lru_cache(maxsize=_KEPT_TEXTS)
 def _read(text: str) -> _Reading:
-    sentences = split_sentences(text)[:200]
+    sentences = split_sentences(text)[:_SENTENCES]
     stems, clauses, governed = [], [], []
     for place, sentence in enumerate(sentences):
         tokens = _tokens(sentence)
@@ -174,10 +213,11 @@ def _read(text: str) -> _Reading:
         held: dict[str, set[str]] = {}
         for at, token in enumerate(tokens):
             for kind in _kinds(tokens, at):
-                far = token.startswith(("den", "reject", "alleg", "accus", "suspect"))
-                scope = _governed(tokens, at + 1, far=far)
+                scope = _governed(tokens, at + 1, far=token.startswith(_FAR))
                 if scope:
-                    clauses.append(_Clause(kind, token, tuple(scope[:_HEADS]), place))
+                    left, gap = _before(tokens, at)
+                    gap += next(n for n, word in enumerate(tokens[at:]) if _content(word) == scope[0])
+                    clauses.append(_Clause(kind, token, tuple(scope[:_HEADS]), place, left, gap))
                     held.setdefault(kind, set()).update(scope)
         governed.append({kind: frozenset(words) for kind, words in held.items()})
     counts = Counter(word for words in stems for word in words)
@@ -206,45 +246,120 @@ def lost_qualifiers(title: str, body: str, original_title: str = "") -> dict[Kin
     >>> lost_qualifiers("Kim will not sell arms", "", "Kim in Russia amid warnings not to sell arms")
     {}
     """
-    tokens = _tokens(title)
-    held = set(tokens)
-    stems = frozenset(filter(None, map(_content, tokens)))
     readings = [_read(text) for text in (original_title, body) if text]
     lost: dict[Kind, Lost] = {}
-    for number, reading in enumerate(readings):
-        is_title = bool(original_title) and number == 0
-        for clause in reading.clauses:
-            kind = _KIND_OF.get(clause.kind, clause.kind)
-            if kind in lost or stems.isdisjoint(clause.heads) or not held.isdisjoint(_ACCEPTED[clause.kind]):
-                continue
-            if _is_told(stems, clause, reading, least=0.5 if is_title else 0.6) and not any(
-                _is_bare(stems, clause, reading, other) for other in readings
-            ):
-                lost[kind] = Lost(kind, clause.cue, reading.sentences[clause.place])
-    return lost
+    for part, tokens in enumerate(_clauses(_tokens(title))):
+        stems = frozenset(filter(None, map(_content, tokens)))
+        for number, reading in enumerate(readings):
+            least = 0.5 if original_title and number == 0 else 0.6
+            for clause in reading.clauses:
+                kind = _KIND_OF.get(clause.kind, clause.kind)
+                if kind in lost or stems.isdisjoint(clause.heads):
+                    continue
+                share = _share(stems, reading, clause.place)
+                first = clause.heads[0] in stems
+                told = share >= (least if first else least + 0.2) and (first or not part)
+                told |= first and _holds_all(stems, clause, reading)
+                if (
+                    (told and not _is_qualified(tokens, clause, close=share >= _CLOSE))
+                    or (share >= 0.3 and _is_cut_out(tokens, clause))
+                ) and not any(_is_bare(stems, clause, reading, other, share - 0.15) for other in readings):
+                    lost[kind] = Lost(kind, clause.cue, reading.sentences[clause.place])
+    told = _lost_question(title, original_title), _lost_source(title, original_title)
+    return {each.kind: each for each in told if each} | lost
+
+
+def _lost_question(title: str, original_title: str) -> Lost | None:
+    """The "How" or the question mark of an original title of which the title makes a plain statement."""
+    tokens, old = _tokens(title), _tokens(original_title)
+    if not old or not (old[0] in ("how", "whether") or old[-1] == "?"):
+        return None
+    said, asked = (frozenset(filter(None, map(_content, words))) for words in (tokens, old))
+    open_still = _POSSIBLE | _ALLEGED | _OPEN | _words("how why what who when where which")
+    if not open_still.isdisjoint(tokens) or 5 * len(said & asked) < 4 * len(said) or not said:
+        return None
+    return Lost("modality", "?" if old[-1] == "?" else original_title.split(None, 1)[0], original_title)
+
+
+def _lost_source(title: str, original_title: str) -> Lost | None:
+    """The word by which the original title said whose claim it is, if the title makes the claim its own."""
+    tokens, old = _tokens(title), _tokens(original_title)
+    at = next((n for n, token in enumerate(old) if token in _ATTRIBUTES), None)
+    if at is None or not _SPEECH.isdisjoint(tokens) or _HEDGED.search(title):
+        return None
+    ends = next((n for n in range(at, 0, -1) if old[n] in ",—–"), None)
+    claim = old[:ends] if ends is not None else old[at + 1 :]
+    said = frozenset(filter(None, map(_content, claim)))
+    kept = said.intersection(filter(None, map(_content, tokens)))
+    return Lost("attribution", old[at], original_title) if 2 * len(kept) > len(said) else None
+
+
+def _holds_all(stems: frozenset[str], clause: _Clause, reading: _Reading) -> bool:
+    """Whether a title has all that a short sentence says beside its qualifier: "Nobody was injured", "It may appeal"."""
+    said = reading.stems[clause.place] - _CUE_STEMS
+    return said <= stems and not said & _SAYING
+
+
+def _clauses(tokens: list[str]) -> list[list[str]]:
+    """A title, or the parts that its colons and semicolons make of it."""
+    parts: list[list[str]] = [[]]
+    for token in tokens:
+        if token in ";:—–":
+            parts.append([])
+        else:
+            parts[-1].append(token)
+    return [tokens] if len(parts) == 1 else [tokens, *(part for part in parts if len(part) > 2)]
+
+
+def _is_qualified(tokens: list[str], clause: _Clause, *, close: bool) -> bool:
+    """Whether a title has a word for what the clause has; near its head if the title is close to the sentence."""
+    accepted = _ACCEPTED[clause.kind]
+    if not close:
+        return not accepted.isdisjoint(tokens) or (clause.kind in _TO_COME and _comes(tokens))
+    heads = [at for at, token in enumerate(tokens) if _content(token) in clause.heads]
+    near = {token for at in heads for token in tokens[max(0, at - _NEAR) : at + _AFTER]}
+    return not accepted.isdisjoint(near) or (clause.kind in _TO_COME and any(tokens[at - 1] == "to" for at in heads if at))
+
+
+def _is_cut_out(tokens: list[str], clause: _Clause) -> bool:
+    """Whether the title goes on as the sentence does before and behind the qualifier, and has none between."""
+    accepted = _ACCEPTED[clause.kind]
+    for at, token in enumerate(tokens):
+        if _content(token) != clause.heads[0]:
+            continue
+        start = max(0, at - clause.gap - 1)
+        before = [stem(word) for word in tokens[start:at]]
+        if clause.left in before:
+            start += before.index(clause.left) + 1
+        elif clause.left is not None or start:
+            continue
+        to_come = clause.kind in _TO_COME and tokens[at - 1] == "to"
+        if clause.kind == "alleged":
+            start, accepted = 0, accepted - _SPEECH | _ALLEGED
+        if accepted.isdisjoint(tokens[start : at + 3]) and not to_come:
+            return True
+    return False
+
+
+def _comes(tokens: list[str]) -> bool:
+    return "to" in tokens[1:]
 
 
 def _share(stems: frozenset[str], reading: _Reading, place: int) -> float:
     """How much of the title one sentence tells, by weight."""
     weight = reading.weight
-    common = 1.0 if not weight else max(weight.values())
-    whole = sum(weight.get(word, common) for word in stems)
+    unknown = max(weight.values(), default=1.0)
+    whole = sum(weight.get(word, unknown / 2) for word in stems)
     return sum(weight[word] for word in stems & reading.stems[place]) / whole if whole else 0.0
 
 
-def _is_told(stems: frozenset[str], clause: _Clause, reading: _Reading, least: float) -> bool:
-    share = _share(stems, reading, clause.place)
-    return share >= (least if clause.heads[0] in stems else least + 0.2)
-
-
-def _is_bare(stems: frozenset[str], clause: _Clause, reading: _Reading, other: _Reading) -> bool:
+def _is_bare(stems: frozenset[str], clause: _Clause, reading: _Reading, other: _Reading, enough: float) -> bool:
     """Whether another sentence that tells the title as well makes the claim without the qualifier."""
     heads = stems.intersection(clause.heads)
-    enough = _share(stems, reading, clause.place) - 0.15
-    for place, words in enumerate(other.stems):
-        if other is reading and place == clause.place:
-            continue
-        if heads <= words and not heads & other.governed[place].get(clause.kind, frozenset()):
-            if _share(stems, other, place) >= enough:
-                return True
-    return False
+    return any(
+        heads <= words
+        and not (other is reading and place == clause.place)
+        and not heads & other.governed[place].get(clause.kind, frozenset())
+        and _share(stems, other, place) >= enough
+        for place, words in enumerate(other.stems)
+    )
