@@ -32,7 +32,7 @@ NTHS = "zeroth first second third fourth fifth sixth seventh eighth ninth tenth 
 SMALL = set("a an and as at but by for from if in nor of on or so the to up with yet".split())
 RUN = re.compile(r"\b[A-Z][\w.]*(?:[ -][A-Z][\w.]*)*")
 NUMBER = re.compile(
-    rf"\b(?:\d{{1,3}}(?:[ ,]\d{{3}})+|\d+(?:\.\d+)?|{'|'.join(ONES[2:])}|{'|'.join(NTHS[3:])})(?=\b|st|nd|rd|th)",
+    rf"\b(?:(?:\d{{1,3}}(?:[ ,]\d{{3}})+|\d+(?:\.\d+)?)(?=\b|th)|(?:{'|'.join([*ONES[2:], *NTHS[3:]])})\b)",
     re.IGNORECASE,
 )
 
@@ -79,17 +79,53 @@ def swapped_names(articles: list[rk.Article], rng: random.Random) -> Iterator[Sp
 # -------------------------------------------------------------------------------------------------------- numbers
 
 
+def sayings(article: rk.Article, most: int) -> list[tuple[str, str]]:
+    """The title, and headline-like trims of the first sentences; each with the word "title" or "trim"."""
+    sentences = split_sentences(article.body)[:most]
+    return [("title", article.title), *(("trim", trim.text) for each in sentences for trim in trims(each, (110,))[:1])]
+
+
 def changed_numbers(articles: list[rk.Article], rng: random.Random) -> Iterator[Spoilt]:
     """One number replaced by one that the article does not have, in digits, words, as an ordinal, with separators."""
     for article in articles:
         text = f"{article.title} {article.body}".casefold()
-        for found in NUMBER.finditer(article.title):
-            for _ in range(50):
-                shown, writings, style = another_number(found[0].casefold(), rng)
-                if not any(re.search(rf"(?<![\d.,]){re.escape(writing)}(?!\d)", text) for writing in writings):
-                    bad = article.title[: found.start()] + shown + article.title[found.end() :]
-                    yield Spoilt(article.title, bad, article, style)
-                    break
+        for source, good in sayings(article, 5):
+            for found in NUMBER.finditer(good):
+                if good[found.start() - 1 : found.start()] in tuple("-–.:/'") or good[found.end() :][:1] in tuple("-–:/."):
+                    continue  # part of a score, a clock time, a date, a name
+                for _ in range(50):
+                    shown, writings, style = another_number(found[0].casefold(), rng)
+                    if style == "words" and good[found.end() :][:1].isalpha():
+                        continue
+                    if not any(re.search(rf"(?<![\d.,]){re.escape(writing)}(?!\d)", text) for writing in writings):
+                        bad = good[: found.start()] + shown + good[found.end() :]
+                        yield Spoilt(good, bad, article, f"{source}: {style}")
+                        break
+
+
+UNITS = (
+    "million|billion|trillion", "percent|per cent|%|pounds", "km|miles|metres", "kilometres|miles|metres", "dollars|euros|pounds",
+    "years|months|weeks", "days|months|hours", "January|February|March|April|June|July|August|September|October|November|December",
+)  # fmt: skip
+
+
+def changed_units(articles: list[rk.Article], rng: random.Random) -> Iterator[Spoilt]:
+    """A number that stays and counts something else: million and billion, km and miles, percent and pounds."""
+    for article in articles:
+        for source, good in sayings(article, 5):
+            for group in UNITS:
+                units = group.split("|")
+                found = re.search(rf"(?<=\d )(?:{group})\b|\b(?:{group})(?= \d)", good)
+                new = rng.choice([unit for unit in units if not found or unit != found[0]])
+                if found and not re.search(rf"\b{new}\b", article.body) and {found[0], new} - {"percent", "per cent", "%"}:
+                    yield Spoilt(good, f"{good[: found.start()]}{new}{good[found.end() :]}", article, f"{source}: unit")
+    signs = "$€£"
+    for article in articles:
+        for source, good in sayings(article, 5):
+            for sign in signs:
+                new = rng.choice(signs.replace(sign, ""))
+                if f"{sign}" in good and new not in article.body:
+                    yield Spoilt(good, good.replace(sign, new), article, f"{source}: currency")
 
 
 def another_number(old: str, rng: random.Random) -> tuple[str, list[str], str]:
@@ -166,9 +202,7 @@ def weakened(rules: Iterable[Rule]) -> Callable[[list[rk.Article], random.Random
 
     def build(articles: list[rk.Article], rng: random.Random) -> Iterator[Spoilt]:
         for article in articles:
-            sentences = split_sentences(article.body)[:12]
-            trimmed = [trim.text for sentence in sentences for trim in trims(sentence, (110,))[:1]]
-            for place, good in enumerate([article.title, *trimmed]):
+            for source, good in sayings(article, 12):
                 made = set()
                 for pattern, put in rules:
                     if not (found := re.search(pattern, good)):
@@ -177,13 +211,14 @@ def weakened(rules: Iterable[Rule]) -> Callable[[list[rk.Article], random.Random
                     bad = bad.strip()[:1].upper() + bad.strip()[1:]
                     if len(bad.split()) > 3 and bad not in made:
                         made.add(bad)
-                        yield Spoilt(good, bad, article, f"{'title' if place == 0 else 'trim'}: {found[0].strip()}")
+                        yield Spoilt(good, bad, article, f"{source}: {found[0].strip()}")
 
     return build
 
 
 BUILDERS = {
     "numbers": changed_numbers,
+    "units": changed_units,
     "names": swapped_names,
     "negation": weakened(DROPPED_NEGATION),
     "modality": weakened(UPGRADED_MODALITY),

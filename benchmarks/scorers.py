@@ -21,7 +21,9 @@ import numpy as np
 import pandas as pd
 
 import retitlekit as rk
-from retitlekit.claims import Claims, name_claims, number_claims
+from retitlekit.claims import Claims
+from retitlekit.figures import number_claims
+from retitlekit.names import name_claims
 
 SEEDS = range(10)
 TITLES = 100_000

@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
 from retitlekit.articles import Article
-from retitlekit.claims import name_claims, number_claims
+from retitlekit.figures import number_claims
+from retitlekit.names import name_claims
 from retitlekit.errors import FrameError, RetitlekitError
 from retitlekit.frame import check, typed
 from retitlekit.widths import em_width
@@ -77,7 +78,7 @@ def rewritten(title: str, original_title: str) -> tuple[bool, str | None]:
 
 
 def numbers(title: str, article: Article) -> tuple[bool, str | None] | None:
-    """The article gives every number of the title; see `retitlekit.claims.number_claims`.
+    """The article gives every number of the title; see `retitlekit.figures.number_claims`.
 
     Quantities are what summarisers most often invent (Zhao, Cohen and Webber 2020).
     """
@@ -88,7 +89,7 @@ def numbers(title: str, article: Article) -> tuple[bool, str | None] | None:
 
 
 def names(title: str, article: Article) -> tuple[bool, str | None] | None:
-    """The article knows every name of the title; see `retitlekit.claims.name_claims`.
+    """The article knows every name of the title; see `retitlekit.names.name_claims`.
 
     The precision of entities against the source (Nan et al. 2021), without a model. Does not apply where capitals do
     not mark names: German, Chinese, Japanese, Korean, Arabic and the like.

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retitlekit.claims import name_claims, number_claims
+from retitlekit.figures import number_claims
+from retitlekit.names import name_claims
 from retitlekit.words import is_ordinary
 
 SAME_VALUE = [

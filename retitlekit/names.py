@@ -1,0 +1,239 @@
+"""Names of a title, and whether a text knows them, without a model or a network.
+
+A name is compared by its letters, through possessives, accents, derived forms ("Iran", "Iranian") and acronyms. What a
+text knows is worked out once for each text and kept.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import combinations
+from os.path import commonprefix
+from typing import NamedTuple
+
+from rapidfuzz import fuzz, process
+
+from retitlekit.claims import KEPT_TEXTS, Claims
+from retitlekit.words import is_english, is_ordinary
+
+_LETTERS = re.compile(r"[^\W_]+")
+
+_TOKEN = re.compile(r"[^\W_](?:\.[^\W_])+\.?|[^\W_]+(?:['.&][^\W_]+)*")  # U.S., O'Neill's, AT&T
+_RUN = re.compile(r"[A-Z][\w'.]*(?:[ -](?:(?:of|the|for|and the|and|de|du|del|la|in|on) )*[A-Z][\w'.]*)+")
+_OPENS = re.compile(r"(?:^|[:;?!…|(\[\"“”«„‘]|\.\s|(?<!\w)'|\s[-–—/]|—)\s*$")  # what stands before a first word
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_GERMAN = frozenset("der das und nicht ist ein eine auch wird".split())  # writes every noun with a capital
+_ENGLISH = frozenset("the and for with from after by to that was".split())
+_NOT_NAMES = frozenset(  # ranks, regions, and things in capitals: titles add them freely
+    """
+    actor actress admiral archbishop ayatollah bishop captain cardinal chairman chancellor chief colonel commander
+    congressman director doctor dr duke emperor foreign general gen gov governor head imam judge justice king lady
+    lieutenant lord major mayor minister mr mrs ms officer pope premier president priest prime prince princess
+    professor queen rabbi rep representative secretary sen senator sergeant sheikh sir speaker vice
+    central eastern northern southern western
+    ai ad ads asap atm cctv cd cds diy dna dvd dvds faq gdp gps id it no ok pc pcs phd pin pr suv tv tvs ufo vat vip vs
+    """.split()
+)
+_JOINING = frozenset(  # long words that Title Case leaves small
+    """
+    about after against amid amidst before between despite during from into near over since than that through toward
+    towards under until upon with within without
+    """.split()
+)
+_SAME = """
+us usa unitedstates america american americans | uk gb unitedkingdom britain british britons greatbritain
+eu europeanunion european europe | un unitednations | uae emirates emirati | netherlands dutch holland | france french
+spain spanish spaniard spaniards | switzerland swiss | denmark danish danes dane | wales welsh | ireland irish
+greece greek greeks | poland polish poles pole | finland finnish finns finn | norway norwegian norwegians
+scotland scottish scots scot | philippines filipino filipinos philippine | myanmar burma burmese | laos laotian
+kosovo kosovar kosovars | thailand thai thais | cyprus cypriot cypriots | catalonia catalan catalans
+flanders flemish | azerbaijan azeri azeris | australia australian aussie aussies | vatican papal pope holysee
+tory tories conservative conservatives | pm primeminister premier | mp mps memberofparliament | ceo chiefexecutive
+tb tuberculosis | aids hiv | ny nyc newyork | la losangeles | dc washington | f1 formulaone | g7 groupofseven
+g8 groupofeight | g20 groupoftwenty | ww1 wwi firstworldwar | ww2 wwii secondworldwar
+"""
+_CALENDAR = frozenset(  # no names are akin to these: Saturday, Saturn
+    """
+    monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september
+    october november december
+    """.split()
+)
+_SYNONYMS = {name: names.split() for names in re.split(r"[|\n]", _SAME) for name in names.split()}
+
+
+class _Token(NamedTuple):
+    text: str
+    word: str  # folded
+    first: bool  # opens a sentence, a quotation or what follows a colon
+    second: bool  # follows a hyphen
+    capital: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """The names that a text supports."""
+
+    words: frozenset[str]  # every word, folded
+    capitals: frozenset[str]  # those written with a capital
+    initials: frozenset[str]  # of capitalised words in a row
+    letters: str  # the whole text without its gaps
+    kin: dict[str, list[str]]  # words written with a capital, by their first four letters
+    language: frozenset[str]  # small words that tell German and English
+
+
+def _plain(text: str) -> str:
+    """Text without accents and with straight apostrophes."""
+    if text.isascii():
+        return text
+    decomposed = unicodedata.normalize("NFKD", text.replace("’", "'"))
+    return "".join(sign for sign in decomposed if not unicodedata.combining(sign))
+
+
+def _fold(token: str) -> str:
+    word = token.casefold()
+    word = word.removesuffix("'s")
+    return word if word.isalnum() else re.sub(r"['.&]", "", word)
+
+
+def _tokens(plain: str) -> list[_Token]:
+    found = []
+    for match in _TOKEN.finditer(plain):
+        text, start = match[0].removesuffix("'s"), match.start()
+        before = plain[max(0, start - 4) : start]
+        inside = before[-1:] == " " and before[-2:-1].isalnum()
+        first = not inside and bool(_OPENS.search(before))
+        capital = text[:3] != text[:3].lower()
+        found.append(_Token(text, _fold(text), first, before[-1:] == "-", capital))
+    return found
+
+
+@lru_cache(maxsize=KEPT_TEXTS)
+def _names(text: str) -> _Names:
+    plain = _plain(text)
+    tokens = set(_TOKEN.findall(plain))
+    folded = {token: _fold(token) for token in tokens}
+    initials = {
+        "".join(word[0] for word in words).casefold() for run in _RUN.findall(plain) for words in _stretches(run)
+    }
+    capitals = frozenset(word for token, word in folded.items() if not token.islower())
+    kin: dict[str, list[str]] = {}
+    for word in capitals - _CALENDAR:
+        kin.setdefault(word[:4], []).append(word)
+    words = frozenset(folded.values())
+    letters = "".join(_LETTERS.findall(plain.casefold()))
+    return _Names(words, capitals, frozenset(initials), letters, kin, words & (_GERMAN | _ENGLISH))
+
+
+def _stretches(run: str) -> Iterator[list[str]]:
+    """Two to six capitalised words in a row, as an acronym takes them; "and" joins words only inside longer names."""
+    words = [word for word in re.split(r"[ -]", run) if word[:1].isupper() or word == "and"][:12]
+    for start, stop in combinations(range(len(words) + 1), 2):
+        taken = [word for word in words[start:stop] if word != "and"]
+        if 2 <= len(taken) <= 6 and (len(taken) > 2 or len(taken) == stop - start):
+            yield taken
+
+
+def name_claims(title: str, *texts: str) -> Claims | None:
+    """Find the names of a title, and those that no text knows.
+
+    A name is a capitalised word. The first word of a title, and every word of one in Title Case or in capitals, is a
+    name only when it is no ordinary English word; in other languages such words claim nothing. A name is known when the
+    texts have it in any case, a form of it, its expansion or its acronym.
+
+    Parameters
+    ----------
+    title : str
+    *texts : str
+        What may support it: the body, the original title.
+
+    Returns
+    -------
+    Claims or None
+        None where capitals do not mark names: scripts without case, Chinese, Japanese, Korean, and German.
+
+    Examples
+    --------
+    >>> name_claims("Oslo and Tehran sign accord", "Norway's capital Oslo hosted the Iranians.").unsupported
+    ('Tehran',)
+    """
+    plain = _plain(title)
+    if _CJK.search(title) or not any(letter.isupper() or letter.islower() for letter in plain):
+        return None
+    known = [_names(text) for text in texts if text]
+    tokens = _tokens(plain)
+    language = {token.word for token in tokens}.union(*(names.language for names in known))
+    if len(_GERMAN & language) >= 3:
+        return None
+    length = len(tokens) + sum(len(names.words) for names in known)
+    english = len(_ENGLISH & language) >= min(3, 1 + length // 50)
+    claims = _claimed(tokens, english)
+    short = _abbreviated(plain, known)
+    unsupported = [token.text for token in claims if token.word not in short and not _is_known(token, known)]
+    return Claims(tuple(dict.fromkeys(token.text for token in claims)), tuple(dict.fromkeys(unsupported)))
+
+
+def _claimed(tokens: list[_Token], english: bool) -> list[_Token]:
+    """The tokens whose capital letter marks a name."""
+    inside = [token for token in tokens if len(token.word) > 3 and not (token.first or token.second)]
+    long = [token for token in inside if token.word.isalpha() and token.word not in _JOINING]
+    marked = any(not token.capital for token in long)  # else it is Title Case, and capitals say little
+    shouting = bool(long) and all(token.text.isupper() for token in long)
+    claims = []
+    for token in tokens:
+        if not token.capital or token.word in _NOT_NAMES or token.word[0].isdigit() or len(token.word) < 2:
+            continue
+        inner = not shouting and any(letter.isupper() or letter.isdigit() for letter in token.text[1:])
+        if (marked and not token.first) or inner or (english and not is_ordinary(token.word)):
+            claims.append(token)
+    return claims
+
+
+def _abbreviated(plain: str, known: list[_Names]) -> set[str]:
+    """The words of spelled-out names that a text has as an acronym: United Nations where it says UN."""
+    stretches = [words for run in _RUN.findall(plain) for words in _stretches(run)]
+    initials = ["".join(word[0] for word in words).casefold() for words in stretches]
+    return {
+        _fold(word)
+        for words, short in zip(stretches, initials, strict=True)
+        if any(short in names.capitals for names in known)
+        for word in words
+    }
+
+
+def _is_known(token: _Token, known: list[_Names]) -> bool:
+    word = token.word
+    synonyms = _SYNONYMS.get(word, ())
+    acronym = token.text.isupper() and len(word) < 7
+    return any(
+        word in (names.capitals if acronym else names.words)  # "US" is not known from "us"
+        or (acronym and word in names.initials)
+        or ((len(word) > 5 or not word.isalpha()) and word in names.letters)
+        or any(other in names.capitals or (len(other) > 8 and other in names.letters) for other in synonyms)
+        or _has_kin(word, names)
+        for names in known
+    )
+
+
+def _has_kin(word: str, names: _Names) -> bool:
+    """Whether a text has another form or spelling of a name.
+
+    Either a short ending apart (Afghan, Afghanistan), or sharing the first four letters and four sevenths of the longer
+    word (Canada, Canadian, but not Australia, Austria), or a letter or so apart (Gaddafi, Qaddafi). An ordinary word
+    with a capital, as in Supreme Court, may stand in the text without one.
+    """
+    front = word[:4]
+    near = [other for other in names.words if other[:4] == front] if is_ordinary(word) else names.kin.get(front, ())
+    if len(word) > 3 and any(_share_stem(word, other) for other in near):
+        return True
+    close = [other for other in names.capitals if abs(len(other) - len(word)) < 2] if len(word) > 5 else []
+    return process.extractOne(word, close, scorer=fuzz.ratio, score_cutoff=85) is not None
+
+
+def _share_stem(one: str, other: str) -> bool:
+    shared = len(commonprefix([one, other]))  # noqa: RUF071
+    shorter, longer = sorted((len(one), len(other)))
+    return 7 * shared >= 4 * longer or (shared == shorter and longer - shorter <= 5)
