@@ -18,16 +18,15 @@ from typing import NamedTuple
 from rapidfuzz import fuzz, process
 
 from retitlekit.claims import KEPT_TEXTS, Claims
-from retitlekit.words import is_english, is_ordinary
+from retitlekit.words import ENGLISH, STOP_WORDS, is_english, is_ordinary
 
 _LETTERS = re.compile(r"[^\W_]+")
 
 _TOKEN = re.compile(r"[^\W_](?:\.[^\W_])+\.?|[^\W_]+(?:['.&][^\W_]+)*")  # U.S., O'Neill's, AT&T
 _RUN = re.compile(r"[A-Z][\w'.]*(?:[ -](?:(?:of|the|for|and the|and|de|du|del|la|in|on) )*[A-Z][\w'.]*)+")
 _OPENS = re.compile(r"(?:^|[:;?!…|(\[\"“”«„‘]|\.\s|(?<!\w)'|\s[-–—/]|—)\s*$")  # what stands before a first word
-_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_UNCASED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")  # Chinese, Japanese, Korean
 _GERMAN = frozenset("der das und nicht ist ein eine auch wird".split())  # writes every noun with a capital
-_ENGLISH = frozenset("the and for with from after by to that was".split())
 _NOT_NAMES = frozenset(  # ranks, regions, and things in capitals: titles add them freely
     """
     actor actress admiral archbishop ayatollah bishop captain cardinal chairman chancellor chief colonel commander
@@ -35,6 +34,7 @@ _NOT_NAMES = frozenset(  # ranks, regions, and things in capitals: titles add th
     lieutenant lord major mayor minister mr mrs ms officer pope premier president priest prime prince princess
     professor queen rabbi rep representative secretary sen senator sergeant sheikh sir speaker vice
     central eastern northern southern western
+    km mm cm kg mph kph bn
     ai ad ads asap atm cctv cd cds diy dna dvd dvds faq gdp gps id it no ok pc pcs phd pin pr suv tv tvs ufo vat vip vs
     """.split()
 )
@@ -56,12 +56,34 @@ tory tories conservative conservatives | pm primeminister premier | mp mps membe
 tb tuberculosis | aids hiv | ny nyc newyork | la losangeles | dc washington | f1 formulaone | g7 groupofseven
 g8 groupofeight | g20 groupoftwenty | ww1 wwi firstworldwar | ww2 wwii secondworldwar
 """
+_PHRASES = tuple(  # names made of ordinary words, which Title Case hides
+    tuple(name.split())
+    for name in """
+    united states|united kingdom|united nations|united arab emirates|ivory coast|south africa|sri lanka|new zealand
+    new york|new orleans|new england|new hampshire|new mexico|new jersey|saint lucia|cape verde|cape town|hong kong
+    white house|security council|general assembly|supreme court|high court|state department|federal reserve|wall street
+    downing street|foreign office|home office|house of commons|house of lords|house of representatives|court of appeal
+    world bank|world health organization|world trade organization|european commission|european parliament|red cross
+    european central bank|bank of america|bank of england|labour party|green party|liberal democrats|scotland yard
+    golden globe|golden globes|golden lion|golden bear|world cup|super bowl|champions league|premier league|grand slam
+    grand prix|french open|us open|red sox|white sox|red bulls|real madrid|manchester united|star wars|times square
+    central park|channel tunnel|space shuttle|international space station|silicon valley|gold coast|sunshine coast
+    black sea|red sea|dead sea|yellow sea|north sea|south china sea|middle east|far east|great lakes|salt lake city
+    big apple|holy land|gaza strip|west bank|air force|coast guard|secret service|ground zero|nobel prize|pulitzer prize
+    general motors|general electric|british airways|american airlines|southwest airlines|delta air lines|air france
+    burger king|home depot|best buy|goldman sachs|morgan stanley|credit suisse|deutsche bank|royal mail|sky news
+    fox news|associated press|new york times|washington post|wall street journal|financial times|daily mail
+    american idol|amnesty international|human rights watch|greenpeace international|doctors without borders
+    """.replace("\n", "|").split("|")
+    if name.strip()
+)
 _CALENDAR = frozenset(  # no names are akin to these: Saturday, Saturn
     """
     monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september
     october november december
     """.split()
 )
+_PHRASES_BY_WORD = {phrase[0]: [other for other in _PHRASES if other[0] == phrase[0]] for phrase in _PHRASES}
 _SYNONYMS = {name: names.split() for names in re.split(r"[|\n]", _SAME) for name in names.split()}
 
 
@@ -71,6 +93,7 @@ class _Token(NamedTuple):
     first: bool  # opens a sentence, a quotation or what follows a colon
     second: bool  # follows a hyphen
     capital: bool
+    cased: bool  # of a script that has capitals
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +130,8 @@ def _tokens(plain: str) -> list[_Token]:
         inside = before[-1:] == " " and before[-2:-1].isalnum()
         first = not inside and bool(_OPENS.search(before))
         capital = text[:3] != text[:3].lower()
-        found.append(_Token(text, _fold(text), first, before[-1:] == "-", capital))
+        cased = text.upper() != text.lower()
+        found.append(_Token(text, _fold(text), first, before[-1:] == "-", capital, cased))
     return found
 
 
@@ -125,7 +149,7 @@ def _names(text: str) -> _Names:
         kin.setdefault(word[:4], []).append(word)
     words = frozenset(folded.values())
     letters = "".join(_LETTERS.findall(plain.casefold()))
-    return _Names(words, capitals, frozenset(initials), letters, kin, words & (_GERMAN | _ENGLISH))
+    return _Names(words, capitals, frozenset(initials), letters, kin, words & (_GERMAN | ENGLISH))
 
 
 def _stretches(run: str) -> Iterator[list[str]]:
@@ -160,8 +184,8 @@ def name_claims(title: str, *texts: str) -> Claims | None:
     >>> name_claims("Oslo and Tehran sign accord", "Norway's capital Oslo hosted the Iranians.").unsupported
     ('Tehran',)
     """
-    plain = _plain(title)
-    if _CJK.search(title) or not any(letter.isupper() or letter.islower() for letter in plain):
+    plain = _UNCASED.sub(" · ", _plain(title))
+    if not any(letter.isupper() or letter.islower() for letter in plain):
         return None
     known = [_names(text) for text in texts if text]
     tokens = _tokens(plain)
@@ -169,22 +193,51 @@ def name_claims(title: str, *texts: str) -> Claims | None:
     if len(_GERMAN & language) >= 3:
         return None
     length = len(tokens) + sum(len(names.words) for names in known)
-    english = len(_ENGLISH & language) >= min(3, 1 + length // 50)
+    english = is_english(frozenset(language), length=length)
     claims = _claimed(tokens, english)
     short = _abbreviated(plain, known)
     unsupported = [token.text for token in claims if token.word not in short and not _is_known(token, known)]
-    return Claims(tuple(dict.fromkeys(token.text for token in claims)), tuple(dict.fromkeys(unsupported)))
+    made = [token.text for token in claims]
+    for phrase in _phrases(tokens) if english else ():
+        told = " ".join(token.text for token in phrase)
+        made.append(told)
+        if not short.issuperset(token.word for token in phrase) and not _knows(phrase, known):
+            unsupported = [*(name for name in unsupported if name not in told.split()), told]
+    return Claims(tuple(dict.fromkeys(made)), tuple(dict.fromkeys(unsupported)))
+
+
+def _phrases(tokens: list[_Token]) -> Iterator[list[_Token]]:
+    """The names of several ordinary words in a title, small words between them or not."""
+    words = [token.word for token in tokens]
+    for place, token in enumerate(tokens):
+        for phrase in _PHRASES_BY_WORD.get(token.word, ()) if token.capital else ():
+            found = tokens[place : place + len(phrase)]
+            if tuple(words[place : place + len(phrase)]) == phrase and found[-1].capital:
+                yield found
+
+
+def _knows(phrase: list[_Token], known: list[_Names]) -> bool:
+    """Whether a text has such a name, or a word that stands for it."""
+    joined = "".join(token.word for token in phrase)
+    return any(
+        joined in names.letters
+        or any(other in names.capitals for other in _SYNONYMS.get(joined, ()))
+        or all(token.word in names.capitals or token.word in STOP_WORDS for token in phrase)
+        for names in known
+    )
 
 
 def _claimed(tokens: list[_Token], english: bool) -> list[_Token]:
     """The tokens whose capital letter marks a name."""
     inside = [token for token in tokens if len(token.word) > 3 and not (token.first or token.second)]
-    long = [token for token in inside if token.word.isalpha() and token.word not in _JOINING]
+    long = [token for token in inside if token.word.isalpha() and token.cased and token.word not in _JOINING]
     marked = any(not token.capital for token in long)  # else it is Title Case, and capitals say little
     shouting = bool(long) and all(token.text.isupper() for token in long)
     claims = []
     for token in tokens:
         if not token.capital or token.word in _NOT_NAMES or token.word[0].isdigit() or len(token.word) < 2:
+            continue
+        if token.text.casefold().endswith("n't"):
             continue
         inner = not shouting and any(letter.isupper() or letter.isdigit() for letter in token.text[1:])
         if (marked and not token.first) or inner or (english and not is_ordinary(token.word)):

@@ -18,7 +18,10 @@ outs: off: offs: back: over: men:man women:woman
 """.split()
 # What may stand before a word, or before its hyphen.
 _FRONTS = "anti counter cyber dis ex mid mis multi non out over post pre re semi sub super un under".split()
-_NAMES_TOO = frozenset("apple china french guinea jersey mars pentagon polish turkey".split())
+_NAMES_TOO = frozenset(
+    """amazon apple bush chad china commons congress easter french guinea islam jersey jordan mars oracle pentagon phoenix
+    polish senate turkey""".split()
+)
 _BRITISH = re.compile(r"our|ence(?=s?$)|(?<=..)is(?=(?:e|ed|es|er|ers|ing|ation|ations)$)|tre(?=[sd]?$)")
 _AMERICAN = {"our": "or", "ence": "ense", "is": "iz", "tre": "ter"}
 
@@ -81,12 +84,12 @@ _IRREGULAR = dict(
     women:woman children:child people:person persons:person lives:life sale:sell sales:sell arrival:arrive
     """.split()
 )
-_ENGLISH = frozenset("the and for with from after by to that was".split())
+ENGLISH = frozenset("the and for with from after by to that was".split())
 
 
 def is_english(words: frozenset[str], *, length: int) -> bool:
     """Whether the lower-case `words` of a text of `length` words hold enough small English ones."""
-    return len(_ENGLISH & words) >= min(3, 1 + length // 50)
+    return len(ENGLISH & words) >= min(3, 1 + length // 50)
 
 
 @lru_cache(maxsize=65536)
