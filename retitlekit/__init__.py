@@ -29,7 +29,7 @@ _ROOMS = {
     "models": ("Model", "available_models", "load_models"),
     "plans": ("Estimate", "estimate", "plan"),
     "prompts": ("Prompt", "load_prompts", "save_prompt"),
-    "scorers": ("score",),
+    "scoring": ("score",),
     "sweeps": ("Job", "arun", "run", "start", "sweep"),
     "titles": ("extract_title",),
     "widgets.compare": ("compare",),

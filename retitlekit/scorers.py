@@ -1,71 +1,235 @@
-"""Gates and scores: plain functions of a title, bound to the frame's columns by the names of their arguments.
+"""The scorers that come with retitlekit: plain functions of a title and of what else they name as arguments.
 
-A gate says yes or no (`gate_<name>`, and why not in `why_<name>`); a score is a number (`score_<name>`). Adding one is
-passing one: ``rk.score(frame, scorers=[*rk.scorers.DEFAULT, mine])``. What could not be judged is <NA>, never 0.
+A gate says yes or no (`gate_<name>`, and why not in `why_<name>`); a score is a number (`score_<name>`). `score()` binds
+their arguments. What could not be judged is <NA>, never 0.
+
+`DEFAULT` holds the gates that are right for every desk, and the scores. Opt in to what is a matter of house style, of a
+channel or of a run: `casing`, `width`, `fits()`, `as_asked`, `cost`, `latency`, and over repeats `distinct`, `spread`:
+
+>>> judged = rk.score(frame, [*rk.scorers.DEFAULT, rk.scorers.fits("push"), rk.scorers.distinct])
+>>> {"gate_fits_push", "score_distinct"} <= set(judged.columns)
+True
+
+The rates of false alarms are measured on the titles that people wrote for 265 Wikinews articles, checked against the
+bodies alone; `benchmarks/scorers.md` has them all, and what each gate finds.
 """
 
 from __future__ import annotations
 
-import inspect
-import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from itertools import pairwise
-from numbers import Real
-from typing import Any
+from itertools import combinations, pairwise
+from typing import Any, TypedDict
 
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
 from retitlekit.articles import Article
+from retitlekit.casing import casing_faults
+from retitlekit.claims import Claims
+from retitlekit.errors import FrameError
+from retitlekit.events import untold_events
 from retitlekit.figures import number_claims
-from retitlekit.names import name_claims
-from retitlekit.errors import FrameError, RetitlekitError
-from retitlekit.frame import check, typed
-from retitlekit.widths import em_width
+from retitlekit.languages import is_in_language
+from retitlekit.leaks import echoes, find_leaks
+from retitlekit.names import main_names, name_claims, names_in
+from retitlekit.qualifiers import Lost, lost_qualifiers
+from retitlekit.titles import extract_title
+from retitlekit.tone import hype_words, plainness, sentiment, sounds_english
+from retitlekit.widths import CHANNELS, Limit, em_width
 
 Judged = bool | float | None
-Result = Judged | tuple[Judged, str | None] | Mapping[str, Judged | str]
+Reasoned = tuple[bool, str | None]
+Result = Judged | tuple[Judged, str | None] | Mapping[str, Any]
 Scorer = Callable[..., Result]
-Codes = NDArray[np.int64]
 
 GOOGLE_EM = 29.6  # what Google's desktop results show of a title before they cut it: about 650 px at 22 px
 NEAR_COPY = 0.75  # Levenshtein similarity; of two professional headlines for one story, one pair in ten is above .77
-_NO_TITLE = "–"  # an Article has a title; this one claims and supports nothing
-_REASONS = {str, type(None)}
+NO_TITLE = "–"  # an Article has a title; this one claims and supports nothing
 _SIGNS = re.compile(r"[^\W_]+")
 _WORDS = re.compile(r"[^\W_]+(?:[.,'’][^\W_]+)*(?<!['’]s)")
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")
 
-# ------------------------------------------------------------------------------------------------------------ gates
+# ------------------------------------------------------------------------------------------------- gates of the form
 
 
-def has_title(title: str | None = None, error_type: str | None = None) -> tuple[bool, str | None]:
+def has_title(title: str | None = None, error_type: str | None = None) -> Reasoned:
     """The completion holds a title: it is no refusal, not empty, not cut off."""
     return title is not None, None if title is not None else error_type
 
 
-def clean(title: str, repairs: str | None = None) -> tuple[bool, str | None]:  # noqa: ARG001, asked only of titles
-    """The title needed no repair: no label, quotes, Markdown or explanation around it. Blank space does not count."""
-    made = [repair for repair in (repairs or "").split(",") if repair not in ("", "whitespace")]
-    return not made, f"repaired: {','.join(made)}" if made else None
+def clean(title: str, repairs: str | None = None) -> Reasoned:
+    """The title needed no repair: no label, quotes, Markdown or explanation around it. Blank space does not count.
+
+    A prompt whose titles need repairs is worse than one whose titles do not. Where the frame tells no `repairs`, the
+    title itself must be one that `extract_title` would not touch. No false alarms.
+    """
+    if repairs is None:
+        found = extract_title(title)
+        made: Sequence[str] = found.repairs if found.title is not None else [found.problem or ""]
+    else:
+        made = repairs.split(",")
+    told = [repair for repair in made if repair not in ("", "whitespace")]
+    return not told, f"repaired: {','.join(told)}" if told else None
 
 
-def width(title: str, *, em: float = GOOGLE_EM) -> tuple[bool, str | None]:
+_BREAK = re.compile(r"[\n\r\v\f\u2028\u2029]")
+
+
+def one_line(title: str) -> bool:
+    """The title is one line. No false alarms."""
+    return not _BREAK.search(title)
+
+
+# Entities; UTF-8 read as Latin-1; what no reader sees.
+_UNREADABLE = re.compile(
+    r"&(?:[a-z]{2,8}|#\d{2,5}|#x[0-9a-f]{2,5});|[ÃÂ][\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹Œ‘’“”•–—˜™š›œžŸ]|â€.|ï¿½|\ufffd"
+    r"|[\x00-\x08\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060\ufeff]",
+    re.IGNORECASE,
+)
+
+
+def readable(title: str) -> Reasoned:
+    """The title has no HTML entity, no broken encoding ("â€™") and no invisible sign. No false alarms."""
+    found = _UNREADABLE.search(title)
+    return not found, f"{found[0]!r}" if found else None
+
+
+_HANGS = re.compile(r"\b(?:an?|the|and|or|but|of|from|into|than|that|which|who|whose|because|while)\W*\Z|(?:…|\.\.\.)\W*\Z", re.IGNORECASE)
+_CUTS = ("length", "max_tokens")
+_BRACKETS = "()", "[]", "“”", "«»", "「」"
+
+
+def whole(title: str, finish_reason: str | None = None) -> Reasoned:
+    """The title does not break off: no ellipsis or hanging word at its end, no quote or bracket left open.
+
+    Nor did the model stop at its limit. False alarms: {whole}.
+    """
+    if finish_reason in _CUTS:
+        return False, f"finish_reason {finish_reason!r}"
+    found = _HANGS.search(title)
+    if found:
+        return False, f"ends in {found[0]!r}"
+    left_open = [pair for pair in _BRACKETS if title.count(pair[0]) > title.count(pair[1])]
+    return not left_open, f"{left_open[0][0]} is not closed" if left_open else None
+
+
+class Leaks(TypedDict):
+    """What `leaks` tells."""
+
+    no_residue: bool
+    why_no_residue: str | None
+    no_talk: bool
+    why_no_talk: str | None
+
+
+def leaks(title: str) -> Leaks:
+    """Two gates: `no_residue` of prompt, template or plugin tags, and `no_talk` of a chatbot, refusals included.
+
+    See `retitlekit.leaks.find_leaks` and its `LEAKS`. What NewsGuard found sites by that machines fill ("As an AI model
+    I cannot rewrite this title") is talk. No false alarms.
+    """
+    found = find_leaks(title)
+    talk = [leak for leak in found if leak.kind in ("refusal", "talk")]
+    residue = [leak for leak in found if leak.kind not in ("refusal", "talk")]
+    return {
+        "no_residue": not residue,
+        "why_no_residue": f"{residue[0].kind}: {residue[0].text}" if residue else None,
+        "no_talk": not talk,
+        "why_no_talk": f"{talk[0].kind}: {talk[0].text}" if talk else None,
+    }
+
+
+def no_echo(title: str, article: Article, messages: list[Mapping[str, Any]] | None = None) -> bool | None:
+    """The title repeats no four words of the instructions (eight signs, in Chinese or Japanese).
+
+    What the article says too is no echo. Does not apply without `messages`. No false alarms with the shipped prompts.
+    """
+    if not messages:
+        return None
+    return not echoes(title, _instructions(messages, article), source=f"{article.title}\n{article.body}")
+
+
+def length(title: str, *, channel: str = "page") -> Reasoned:
+    """The title fits a channel of `retitlekit.widths.CHANNELS`: by default the head of a page, 110 characters.
+
+    Newsrooms ask for 80 to 100 characters there; a completion that goes on is no title. Narrower channels are a choice:
+    ``partial(rk.scorers.length, channel="push")``, or `fits()` for several. False alarms: {length}.
+    """
+    problem = _channel(channel).problem(title)
+    return problem is None, problem
+
+
+def width(title: str, *, em: float = GOOGLE_EM) -> Reasoned:
     """The title is at most `em` wide, set in Arial, so that it is not cut in search results.
 
-    Google gives no number; 29.6 em is 652 px at 22 px, as measured, and the 592 px at 20 px of older advice.
+    Google gives no number; 29.6 em is 652 px at 22 px, as measured, and the 592 px at 20 px of older advice. Of titles
+    that people wrote {width} are wider: this is a channel's limit, not a fault.
     """
     wide = em_width(title)
     return wide <= em, None if wide <= em else f"{wide:.1f} em, {wide - em:.1f} too wide"
 
 
-def rewritten(title: str, original_title: str) -> tuple[bool, str | None]:
+def fits(*channels: str) -> Scorer:
+    """Make a scorer with one gate for each channel: `fits_push`, `fits_newsletter`, …
+
+    Parameters
+    ----------
+    *channels : str
+        Keys of `retitlekit.widths.CHANNELS`: "google", "characters", "words", "page", "home", "social", "push",
+        "newsletter".
+
+    Returns
+    -------
+    scorer
+
+    Raises
+    ------
+    FrameError
+        When a channel is unknown.
+
+    Examples
+    --------
+    >>> rk.scorers.fits("push", "newsletter")("Kim arrives in Russia as Washington warns against arms deal")
+    {'fits_push': False, 'why_fits_push': '59 characters, 9 too many', 'fits_newsletter': False, 'why_fits_newsletter': ...}
+    """
+    limits = {name: _channel(name) for name in channels}
+
+    def fits(title: str) -> dict[str, bool | str | None]:
+        told: dict[str, bool | str | None] = {}
+        for name, limit in limits.items():
+            problem = limit.problem(title)
+            told |= {f"fits_{name}": problem is None, f"why_fits_{name}": problem}
+        return told
+
+    fits.__annotations__["return"] = TypedDict(  # type: ignore[misc, operator] # its names are known only now
+        "Fits", {key: kind for name in channels for key, kind in ((f"fits_{name}", bool), (f"why_fits_{name}", str))}
+    )
+    return fits
+
+
+def _channel(name: str) -> Limit:
+    if name not in CHANNELS:
+        raise FrameError(f"channel {name!r} is unknown: use one of {', '.join(CHANNELS)}")
+    return CHANNELS[name]
+
+
+def casing(title: str, article: Article, *, style: str = "sentence") -> Reasoned | None:
+    """The title has the capitals of a house style: "sentence", "ap" or "nyt"; see `retitlekit.casing`.
+
+    What the article writes with a capital inside its sentences is a name in every style: "US" stays "US". Of Wikinews
+    titles, which are meant to be in sentence case, {casing} are not. Does not apply to German, to scripts without case,
+    and without a body. Choose a style with ``partial(rk.scorers.casing, style="ap")``.
+    """
+    faults = casing_faults(title, style, article.body)
+    return None if faults is None else (not faults, f"in {style} style: {', '.join(faults)}" if faults else None)
+
+
+# -------------------------------------------------------------------------------------------- gates of what is said
+
+
+def rewritten(title: str, original_title: str) -> Reasoned:
     """The title is neither the original in other case, punctuation or spacing, nor nearly it.
 
     Nearly: a normalised Levenshtein similarity of .75 or more. Of 2,052 pairs of headlines that professionals wrote for
@@ -77,31 +241,125 @@ def rewritten(title: str, original_title: str) -> tuple[bool, str | None]:
     return alike < NEAR_COPY, None if alike < NEAR_COPY else f"{alike:.0%} the original title"
 
 
-def numbers(title: str, article: Article) -> tuple[bool, str | None] | None:
-    """The article gives every number of the title; see `retitlekit.figures.number_claims`.
+def language(title: str, article: Article) -> Reasoned | None:
+    """The title is in the article's language; see `retitlekit.languages.is_in_language`.
 
-    Quantities are what summarisers most often invent (Zhao, Cohen and Webber 2020).
+    The article says its `language`, or its body does (Lui and Baldwin 2012). False alarms: {language}, in Title Case and
+    in capitals too; of 56 translations into 16 languages none came through. Short titles of names alone pass.
     """
-    if not article.body and article.title == _NO_TITLE:
-        return None
-    missing = number_claims(title, article.body, article.title, published_at=article.published_at).unsupported
-    return not missing, _not_in_article(missing)
+    found = is_in_language(title, article.body or _own_title(article), article.language)
+    return None if found is None else (found[0], None if found[0] else f"looks like {found[1]!r}")
 
 
-def names(title: str, article: Article) -> tuple[bool, str | None] | None:
-    """The article knows every name of the title; see `retitlekit.names.name_claims`.
+class Numbers(TypedDict):
+    """What `numbers` tells."""
 
-    The precision of entities against the source (Nan et al. 2021), without a model. Does not apply where capitals do
-    not mark names: German, Chinese, Japanese, Korean, Arabic and the like.
+    numbers: bool
+    why_numbers: str | None
+    numbers_kept: int
+    numbers_dropped: int
+    why_numbers_dropped: str | None
+    numbers_invented: int
+
+
+def numbers(title: str, article: Article) -> Numbers | None:
+    """One gate: the article gives every number of the title; see `retitlekit.figures.number_claims`.
+
+    Three scores: how many numbers of the original title are `numbers_kept` and `numbers_dropped`, which is information,
+    and how many are `numbers_invented`, which is the alarm. Quantities are what summarisers most often invent (Zhao,
+    Cohen and Webber 2020). False alarms: {numbers}.
     """
-    if not article.body and article.title == _NO_TITLE:
+    told = _told(title, article, lambda text, *support: number_claims(text, *support, published_at=article.published_at))
+    return None if told is None else Numbers(**{key.format("numbers"): value for key, value in told.items()})  # type: ignore[typeddict-item]
+
+
+class Names(TypedDict):
+    """What `names` tells."""
+
+    names: bool
+    why_names: str | None
+    names_kept: int
+    names_dropped: int
+    why_names_dropped: str | None
+    names_invented: int
+
+
+def names(title: str, article: Article) -> Names | None:
+    """One gate: the article knows every name of the title; see `retitlekit.names.name_claims`.
+
+    Three scores: `names_kept` and `names_dropped` of the original title, and `names_invented`, as in `numbers`. The
+    precision of entities against the source (Nan et al. 2021), without a model. Does not apply where capitals do not
+    mark names: German, Chinese, Japanese, Korean, Arabic and the like. False alarms: {names}.
+    """
+    told = _told(title, article, name_claims)
+    return None if told is None else Names(**{key.format("names"): value for key, value in told.items()})  # type: ignore[typeddict-item]
+
+
+def _told(title: str, article: Article, claims: Callable[..., Claims | None]) -> dict[str, Any] | None:
+    """A title's claims against the article, and what became of those of the original title."""
+    original = _own_title(article)
+    found = claims(title, article.body, original) if article.body or original else None
+    if found is None:
         return None
-    claims = name_claims(title, article.body, article.title)
-    return (not claims.unsupported, _not_in_article(claims.unsupported)) if claims else None
+    old = claims(original, title) or Claims((), ())
+    return {
+        "{}": not found.unsupported,
+        "why_{}": f"not in the article: {', '.join(found.unsupported)}" if found.unsupported else None,
+        "{}_kept": len(old.made) - len(old.unsupported),
+        "{}_dropped": len(old.unsupported),
+        "why_{}_dropped": ", ".join(old.unsupported) or None,
+        "{}_invented": len(found.unsupported),
+    }
 
 
-def _not_in_article(missing: Sequence[str]) -> str | None:
-    return f"not in the article: {', '.join(missing)}" if missing else None
+def events(title: str, article: Article) -> Reasoned | None:
+    """The article tells of every grave event of the title: deaths, arrests, resignations, attacks, …
+
+    See `retitlekit.events.untold_events`. It finds the "dead" that a machine made up, not a death ascribed to somebody
+    else. English only. False alarms: {events}.
+    """
+    original = _own_title(article)
+    if not article.body or not sounds_english(article.body):
+        return None
+    untold = untold_events(title, article.body, original)
+    return not untold, f"not in the article: {', '.join(untold)}" if untold else None
+
+
+class Qualifiers(TypedDict):
+    """What `qualifiers` tells."""
+
+    negation: bool
+    why_negation: str | None
+    modality: bool
+    why_modality: str | None
+    attribution: bool
+    why_attribution: str | None
+
+
+def qualifiers(title: str, article: Article) -> Qualifiers | None:
+    """Three gates: the title lost no `negation`, no `modality` and no `attribution` of what it repeats.
+
+    "Did not sell" came back as "sells", "may sell" as "will sell", "X says Y" as plain "Y"; the last is asked of the
+    original title only, since most sentences of an article say whose claim they are. See
+    `retitlekit.qualifiers.lost_qualifiers`. English only. False alarms: {qualifiers}.
+    """
+    original = _own_title(article)
+    if not sounds_english(article.body, original, title):
+        return None
+    lost = lost_qualifiers(title, article.body, original)
+
+    def why(kind: str) -> str | None:
+        found: Lost | None = lost.get(kind)  # type: ignore[call-overload]
+        return None if found is None else f"lost {found.word!r} of: {found.sentence}"
+
+    return {
+        "negation": "negation" not in lost,
+        "why_negation": why("negation"),
+        "modality": "modality" not in lost,
+        "why_modality": why("modality"),
+        "attribution": "attribution" not in lost,
+        "why_attribution": why("attribution"),
+    }
 
 
 # ----------------------------------------------------------------------------------------------------------- scores
@@ -125,8 +383,8 @@ def words(title: str) -> int | None:
 def novelty(title: str, original_title: str) -> float:
     """Share of the title that is new: 1 less the normalised Levenshtein similarity to the original title, 0 to 1.
 
-    Case, punctuation and spacing do not count. Above about .7 the letters alone cannot tell a rewrite from a title for
-    another story.
+    Case, punctuation and spacing do not count. Up to .25 is a near copy, up to .55 a light edit, beyond that rewritten;
+    above about .7 the letters alone cannot tell a rewrite from a title for another story.
     """
     return Levenshtein.normalized_distance(_folded(title), _folded(original_title))
 
@@ -141,19 +399,118 @@ def lead_coverage(title: str, article: Article) -> float | None:
     return len(wanted & _lead_content(article.lead)) / len(wanted) if wanted and article.lead else None
 
 
+def entity_coverage(title: str, article: Article) -> float | None:
+    """Share of the article's three main names that the title has, by how often the article has them, 0 to 1.
+
+    Names in the first paragraph count twice. The recall of entities by salience (Trani et al. 2016), without a model.
+    Editors' titles of Wikinews reach {entity_coverage} on average.
+    """
+    wanted = main_names(article.body)
+    if not wanted:
+        return None
+    found = names_in(title, wanted)
+    return sum(wanted[name] for name in found) / sum(wanted.values())
+
+
+def hype(title: str) -> tuple[int, str | None]:
+    """How many words and signs promise more than news: "slams", "shocking", "you won't believe", "!".
+
+    A list that a desk can read and argue with, `retitlekit.tone.HYPE`. Editors' titles of Wikinews: {hype}.
+    """
+    found = hype_words(title)
+    return len(found), ", ".join(found) or None
+
+
+def sentiment_drift(title: str, original_title: str) -> float | None:
+    """How much better (+) or worse (-) the title sounds than the original title, -2 to 2, by VADER.
+
+    Negative words bring clicks (Robertson et al. 2023: +2.3 % each), so what is chosen by clicks drifts down. Watch the
+    mean; do not reward it. English only.
+    """
+    if not (title.isascii() or sounds_english(title, original_title)):
+        return None
+    return sentiment(title) - sentiment(original_title)
+
+
+def simplicity(title: str, article: Article) -> float | None:
+    """Share of the title's words that are common and of at most two syllables, 0 to 1; names do not count.
+
+    Readers prefer simple headlines (Shulman et al. 2024). English only. Editors' titles of Wikinews reach {simplicity}.
+    """
+    return plainness(title) if sounds_english(title, article.body, _own_title(article)) else None
+
+
+def distinct(repeat_titles: list[str]) -> float | None:
+    """Share of different titles among the repeats of a trial, 0 to 1; case and punctuation do not count.
+
+    `repeat_titles` are the titles of the same article, messages, model and parameters. Does not apply to fewer than two.
+    """
+    return len(set(map(_folded, repeat_titles))) / len(repeat_titles) if len(repeat_titles) > 1 else None
+
+
+def spread(repeat_titles: list[str]) -> float | None:
+    """Mean normalised Levenshtein distance between the repeats of a trial, pair by pair, 0 to 1."""
+    pairs = list(combinations(map(_folded, repeat_titles), 2))
+    return sum(Levenshtein.normalized_distance(*pair) for pair in pairs) / len(pairs) if pairs else None
+
+
+def cost(cost_usd: float | None = None) -> float | None:
+    """What the call cost, in US dollars; less is better."""
+    return cost_usd
+
+
+def latency(latency_s: float | None = None) -> float | None:
+    """Wall seconds of the call; less is better."""
+    return latency_s
+
+
+def as_asked(temperature: float | None = None, effective_temperature: float | None = None) -> Reasoned | None:
+    """The model got the temperature that the trial asked for; some models refuse or ignore it."""
+    if temperature is None:
+        return None
+    same = temperature == effective_temperature
+    return same, None if same else f"asked for {temperature}, sent {effective_temperature}"
+
+
 DEFAULT: tuple[Scorer, ...] = (
     has_title,
+    one_line,
+    readable,
+    whole,
     clean,
-    width,
+    leaks,
+    no_echo,
+    length,
     rewritten,
+    language,
     numbers,
     names,
+    events,
+    qualifiers,
     width_em,
     characters,
     words,
     novelty,
     lead_coverage,
+    entity_coverage,
+    hype,
+    sentiment_drift,
+    simplicity,
 )
+"""The gates that are right for every desk, and the scores. {default} of the titles that people wrote pass all."""
+
+
+# ----------------------------------------------------------------------------------------------------- what they share
+
+
+def _own_title(article: Article) -> str:
+    return "" if article.title == NO_TITLE else article.title
+
+
+def _instructions(messages: list[Mapping[str, Any]], article: Article) -> str:
+    """What the messages say beside the article."""
+    texts = (message.get("content") for message in messages)
+    return "\n".join(text for text in texts if isinstance(text, str)).replace(_own_title(article) or "\0", " ")
 
 
 def _folded(title: str) -> str:
@@ -181,261 +538,3 @@ def _content(text: str) -> frozenset[str]:
 @lru_cache(maxsize=1024)
 def _lead_content(lead: str) -> frozenset[str]:
     return _content(lead)
-
-
-# ------------------------------------------------------------------------------------------------------------- score
-
-
-def score(
-    frame: pd.DataFrame, scorers: Iterable[Scorer] | Scorer = DEFAULT, *, articles: Iterable[Article] | None = None
-) -> pd.DataFrame:
-    """Judge every title by rules; nothing is sent and nothing is spent.
-
-    A scorer is a function whose arguments are named after what it wants to see: any column of the frame (`title`,
-    `original_title`, `body`, `completion`, `repairs`, `prompt`, `model`, `temperature`, `cost_usd`, …), `messages` as a
-    list of dicts, or `article` as an `Article`. It returns a bool (a gate), a number (a score), None (does not apply),
-    either with a reason as ``(value, "why")``, or several as a dict ``{name: value, "why_<name>": "…"}``.
-
-    An argument without a default must have a value: where the frame has <NA>, the scorer is not asked and the result is
-    <NA>. An argument with a default gets the default there. Keyword-only arguments with a default are the scorer's own
-    settings. A scorer is asked once for each distinct combination of its arguments, so it must be a pure function.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        One row per trial, at least `title`. Without `status` every row counts as answered.
-    scorers : iterable of callables
-        `DEFAULT` and your own: ``[*rk.scorers.DEFAULT, mine]``.
-    articles : iterable of Article, optional
-        Where bodies, original titles and dates come from; by default they come from the frame's `body` and
-        `original_title`. Dates let the gate `numbers` reckon ages and anniversaries.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A new frame with the same rows, order and index, and for each scorer `gate_<name>` (boolean) or `score_<name>`
-        (Float64), and `why_<name>` (string) for those that give reasons. `passed` (boolean) tells whether a row has a
-        title and no gate of the frame is False. Calls that were not answered are <NA> everywhere; an answer that holds
-        no title has not passed.
-
-    Raises
-    ------
-    FrameError
-        When a scorer asks for what the frame does not have, `articles` lack one of the frame's, or two scorers share a
-        name.
-    RetitlekitError
-        When a scorer raises (its exception is the cause) or returns something else.
-
-    Examples
-    --------
-    >>> def no_question(title):
-    ...     return not title.endswith("?")
-    >>> def cheap(cost_usd, *, most=0.001):
-    ...     return cost_usd <= most
-    >>> judged = rk.score(frame, [*rk.scorers.DEFAULT, no_question, cheap])
-    >>> {"gate_no_question", "gate_cheap", "score_novelty", "passed"} <= set(judged.columns)
-    True
-    """
-    check(frame, needs=["title"])
-    columns = _Columns.of(frame, articles)
-    made: dict[str, NDArray[np.object_]] = {}
-    if not isinstance(scorers, Iterable | Callable):
-        raise FrameError(f"scorers={scorers!r}: give functions, such as [*rk.scorers.DEFAULT, mine]")
-    for scorer in [scorers] if callable(scorers) else scorers:
-        for name, values in _judge(scorer, columns).items():
-            if name in made:
-                raise FrameError(f"two scorers make `{name}`: give one of the functions another name")
-            made[name] = values
-    judged = typed(pd.DataFrame(made, index=frame.index))
-    reasons = {name: "string" for name in made if name.startswith("why_")}
-    result = frame.drop(columns=[name for name in (*made, "passed") if name in frame.columns])
-    result = pd.concat([result, judged.astype(reasons)], axis=1)
-    gates = [name for name in result.columns if str(name).startswith("gate_")]
-    failed = result[gates].eq(False).fillna(False).any(axis=1).to_numpy(bool)
-    passed = (columns["title"][0] >= 0) & ~failed
-    result["passed"] = pd.arrays.BooleanArray(passed, ~columns.answered)
-    return result
-
-
-@dataclass(frozen=True)
-class _Columns:
-    """The frame as codes into distinct Python values, made as scorers ask for them; code -1 is a missing value."""
-
-    frame: pd.DataFrame
-    answered: NDArray[np.bool_]
-    known: dict[str, tuple[Codes, list[Any]]]
-
-    @classmethod
-    def of(cls, frame: pd.DataFrame, articles: Iterable[Article] | None) -> _Columns:
-        answered = frame["status"].eq("ok").to_numpy(bool) if "status" in frame else np.ones(len(frame), bool)
-        columns = cls(frame, answered, {})
-        if articles is not None:
-            codes, chosen = columns._given(articles)
-            columns.known["article"] = codes, chosen
-            columns.known["original_title"] = _without_blank(codes, [article.title for article in chosen])
-            columns.known["body"] = _without_blank(codes, [article.body for article in chosen])
-        return columns
-
-    def __contains__(self, name: str) -> bool:
-        return name == "article" or name in self.known or name in self.frame.columns
-
-    def __getitem__(self, name: str) -> tuple[Codes, list[Any]]:
-        if name not in self.known:
-            self.known[name] = self._own_articles() if name == "article" else self._distinct(name)
-        return self.known[name]
-
-    def _distinct(self, name: str) -> tuple[Codes, list[Any]]:
-        try:
-            codes, uniques = pd.factorize(self.frame[name])
-            values = uniques.tolist()
-            if name == "messages":
-                values = [json.loads(text) for text in values]
-        except (TypeError, ValueError) as problem:
-            raise FrameError(f"`{name}` cannot be given to a scorer: {problem}") from problem
-        codes = codes.astype(np.int64)
-        if name not in ("title", "original_title", "body"):
-            return codes, values
-        strange = [value for value in values if not isinstance(value, str)]
-        if strange:
-            raise FrameError(f"`{name}` must hold text, and {strange[0]!r} is none")
-        return _without_blank(codes, values)
-
-    def _own_articles(self) -> tuple[Codes, list[Article]]:
-        """An `Article` for each distinct id, original title and body of the frame."""
-        texts = [name for name in ("original_title", "body") if name in self.frame]
-        if not texts:
-            raise FrameError(
-                "scorers need the articles: the frame has neither `body` nor `original_title`; give articles="
-            )
-        names = ["article", *texts] if "article" in self.frame.columns else texts
-        parts = {name: self._distinct(name) for name in names}
-        first, inverse = _distinct_rows([codes for codes, _ in parts.values()])
-        made = []
-        for row in first.tolist():
-            text = {name: values[codes[row]] if codes[row] >= 0 else "" for name, (codes, values) in parts.items()}
-            made.append(
-                Article(str(text.get("article") or row), text.get("original_title") or _NO_TITLE, text.get("body", ""))
-            )
-        return inverse, made
-
-    def _given(self, articles: Iterable[Article]) -> tuple[Codes, list[Article]]:
-        check(self.frame, needs=["article"])
-        by_id = {article.id: article for article in articles}
-        codes, ids = self._distinct("article")
-        unknown = [str(name) for name in ids if name not in by_id]
-        if unknown:
-            shown = ", ".join(map(repr, unknown[:5])) + (" …" if len(unknown) > 5 else "")
-            raise FrameError(f"articles= lacks {len(unknown)} of the frame's {len(ids)} articles: {shown}")
-        return codes, [by_id[name] for name in ids]
-
-
-def _without_blank(codes: Codes, texts: list[str]) -> tuple[Codes, list[str]]:
-    """An empty text is a missing one."""
-    blank = np.array([not text.strip() for text in texts] + [True])
-    return np.where(blank[codes], -1, codes), texts
-
-
-def _distinct_rows(columns: Sequence[Codes]) -> tuple[Codes, Codes]:
-    """The first row of each distinct combination, and for each row the number of its combination."""
-    combined, size = np.zeros(len(columns[0]), np.int64), 1
-    for codes in columns:
-        span = int(codes.max(initial=-1)) + 2
-        if size * span > 2**62:
-            combined = np.unique(combined, return_inverse=True)[1]
-            size = len(combined)
-        combined, size = combined * span + codes + 1, size * span
-    _, first, inverse = np.unique(combined, return_index=True, return_inverse=True)
-    return first, inverse
-
-
-def _judge(scorer: Scorer, columns: _Columns) -> dict[str, NDArray[np.object_]]:
-    """Ask one scorer about every row it applies to; the columns it makes."""
-    name, defaults = _signature(scorer)
-    missing = [wanted for wanted in defaults if wanted not in columns and defaults[wanted] is inspect.Parameter.empty]
-    if missing:
-        known = ", ".join(sorted({"article", *map(str, columns.frame.columns), *columns.known}))
-        raise FrameError(f"scorer {name!r} asks for `{'`, `'.join(missing)}`, which is not there; there are {known}")
-    given = {wanted: columns[wanted] for wanted in defaults if wanted in columns}
-    asked = columns.answered.copy()
-    for wanted, (codes, _) in given.items():
-        asked &= (codes >= 0) | (defaults[wanted] is not inspect.Parameter.empty)
-    rows = np.flatnonzero(asked)
-    # The column with the fewest values leads, so that one article's titles come one after the other.
-    leading = sorted(given.values(), key=lambda column: len(column[1]))
-    first, inverse = _distinct_rows([codes[rows] for codes, _ in leading] or [np.zeros(len(rows), np.int64)])
-
-    def spread(values: list[Any]) -> NDArray[np.object_]:
-        column = np.full(len(columns.frame), None, object)
-        column[rows] = np.array([*values, None], object)[:-1][inverse]
-        return column
-
-    rows_asked = rows[first].tolist()
-    arguments = [
-        [values[code] if code >= 0 else defaults[wanted] for code in codes[rows_asked].tolist()]
-        for wanted, (codes, values) in given.items()
-    ]
-    results = []
-    for row, *bound in zip(rows_asked, *arguments, strict=True):
-        try:
-            results.append(scorer(**dict(zip(given, bound, strict=True))))
-        except Exception as problem:
-            where = columns.frame["trial_id"].iloc[row] if "trial_id" in columns.frame else columns.frame.index[row]
-            raise RetitlekitError(f"scorer {name!r} failed on trial {where}: {problem!r}") from problem
-    # Where no row was judged, what the function is declared to return tells which columns there are.
-    declared = str(inspect.signature(scorer).return_annotation)
-    made: dict[str, NDArray[np.object_]] = {}
-    for key, answers in _by_name(name, results).items():
-        gate, values, reasons = _read(name, key, answers)
-        gate = (key == name and "bool" in declared) if gate is None else gate
-        made[f"{'gate' if gate else 'score'}_{key}"] = spread(values)
-        if any(reasons) or (key == name and "str" in declared):
-            made[f"why_{key}"] = spread(reasons)
-    return made
-
-
-def _signature(scorer: Scorer) -> tuple[str, dict[str, Any]]:
-    """A scorer's name, and the arguments to bind with their defaults."""
-    name = str(getattr(scorer, "__name__", getattr(getattr(scorer, "func", None), "__name__", "")))
-    if not callable(scorer) or not name.isidentifier():
-        raise FrameError(f"{scorer!r} is no scorer: give a function with a name (def name(title): …)")
-    try:
-        parameters = inspect.signature(scorer).parameters.values()
-    except (TypeError, ValueError) as problem:
-        raise FrameError(f"scorer {name!r} does not tell its arguments: wrap it in a function") from problem
-    loose = [str(parameter) for parameter in parameters if parameter.kind.name.startswith(("VAR", "POSITIONAL_ONLY"))]
-    if loose:
-        raise FrameError(f"scorer {name!r} takes {', '.join(loose)}: name each argument after what it wants to see")
-    settings = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is not p.empty}
-    return name, {p.name: p.default for p in parameters if p.name not in settings}
-
-
-def _by_name(name: str, results: list[Any]) -> dict[str, list[Any]]:
-    """The results of a scorer, or those of each name that it returned in dicts, as values or (value, reason)."""
-    if not any(isinstance(result, Mapping) for result in results):
-        return {name: results}
-    keys = dict.fromkeys(str(key) for result in results if isinstance(result, Mapping) for key in result)
-    names = [key for key in keys if not key.startswith("why_")]
-    wrong = [key for key in keys if not key.isidentifier() or key.removeprefix("why_") not in names]
-    if wrong:
-        raise RetitlekitError(f"scorer {name!r} returned the key {wrong[0]!r}: use a name, or why_ and such a name")
-    if any(not isinstance(result, Mapping | None) for result in results):
-        raise RetitlekitError(f"scorer {name!r} returned dicts and something else: return dicts or None")
-    each = [{} if result is None else result for result in results]
-    return {key: [(result.get(key), result.get(f"why_{key}")) for result in each] for key in names}
-
-
-def _read(name: str, key: str, answers: list[Any]) -> tuple[bool | None, list[Any], list[str | None]]:
-    """Whether answers are of a gate (None when there is no answer), the values, and the reasons."""
-    pairs = [answer if type(answer) is tuple else (answer, None) for answer in answers]
-    if any(len(pair) != 2 for pair in pairs):
-        raise RetitlekitError(f"scorer {name!r} returned a tuple: return (value, reason)")
-    kinds = {type(value) for value, _ in pairs} - {type(None), type(pd.NA)}
-    gates = {kind for kind in kinds if issubclass(kind, bool | np.bool_)}
-    wrong = {kind for kind in kinds - gates if not issubclass(kind, Real)} | {type(why) for _, why in pairs} - _REASONS
-    values = [] if wrong else [None if value is pd.NA or value != value else value for value, _ in pairs]
-    if wrong or any(value in (np.inf, -np.inf) for value in values):
-        found = wrong.pop().__name__ if wrong else "infinity"
-        raise RetitlekitError(f"scorer {name!r} returned {found} for `{key}`: return a bool, a number or None")
-    if gates and kinds - gates:
-        raise RetitlekitError(f"scorer {name!r} returned both bools and numbers for `{key}`: decide for one")
-    return bool(gates) if kinds else None, values, [why for _, why in pairs]

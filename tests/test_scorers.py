@@ -304,7 +304,7 @@ def test_scorer_that_raises() -> None:
 
     frame = make(title=["a", "b"]).assign(trial_id=["t1", "t2"])
 
-    with pytest.raises(rk.RetitlekitError, match="scorer 'broken' failed on trial t2: ZeroDivisionError") as caught:
+XX
         rk.score(frame, broken)
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
