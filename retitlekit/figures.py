@@ -354,7 +354,7 @@ def number_claims(title: str, *texts: str, published_at: str | None = None) -> C
     >>> number_claims("A 12-mile road", "The road is 12 km long.").unsupported
     ('12',)
     """
-    known = [_figures(text) for text in texts]
+    known = [_figures(text) for text in texts if text]
     pattern = next((figures.words for figures in known if figures.words is not _SPELLED), _SPELLED)
     found = list(_numbers(title, pattern))
     if not found:
@@ -375,6 +375,28 @@ def number_claims(title: str, *texts: str, published_at: str | None = None) -> C
         if contradicted:
             unsupported.append(number.text)
     return Claims(tuple(dict.fromkeys(claims)), tuple(dict.fromkeys(unsupported)))
+
+
+def kept_numbers(original_title: str, title: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The numbers of an original title that a title has, in any writing, and those that it dropped.
+
+    Examples
+    --------
+    >>> kept_numbers("Three dead as 2,000 flee", "2000 flee storm")
+    (('2,000',), ('Three',))
+    """
+    numbers = _own_numbers(original_title)
+    if not numbers:
+        return (), ()
+    found = {value for number in _numbers(title, _SPELLED) for value in number.readings}
+    return tuple(number.text for number in numbers if number.readings & found), tuple(
+        number.text for number in numbers if not number.readings & found
+    )
+
+
+@lru_cache(maxsize=KEPT_TEXTS)
+def _own_numbers(title: str) -> tuple[_Number, ...]:
+    return tuple(number for number in _numbers(title, _SPELLED) if not _is_idle(number.text.casefold()))
 
 
 def _is_idle(word: str) -> bool:

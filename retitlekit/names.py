@@ -196,15 +196,36 @@ def name_claims(title: str, *texts: str) -> Claims | None:
     length = len(tokens) + sum(len(names.words) for names in known)
     english = is_english(frozenset(language), length=length)
     claims = _claimed(tokens, english)
-    short = _abbreviated(plain, known)
-    unsupported = [token.text for token in claims if token.word not in short and not _is_known(token, known)]
-    made = [token.text for token in claims]
-    for phrase in _phrases(tokens) if english else ():
-        told = " ".join(token.text for token in phrase)
-        made.append(told)
-        if not short.issuperset(token.word for token in phrase) and not _knows(phrase, known):
-            unsupported = [*(name for name in unsupported if name not in told.split()), told]
-    return Claims(tuple(dict.fromkeys(made)), tuple(dict.fromkeys(unsupported)))
+    unknown = [[token] for token in claims if not _is_known(token, known)]
+    phrases = [phrase for phrase in _phrases(tokens) if not _knows(phrase, known)] if english else []
+    unknown = [*([token] for [token] in unknown if not any(token in phrase for phrase in phrases)), *phrases]
+    if unknown:
+        short = _abbreviated(plain, known)
+        unknown = [name for name in unknown if not short.issuperset(token.word for token in name)]
+    unsupported = (" ".join(token.text for token in name) for name in unknown)
+    return Claims(tuple(dict.fromkeys(token.text for token in claims)), tuple(dict.fromkeys(unsupported)))
+
+
+def kept_names(original_title: str, title: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of an original title that a title has, in one form or another, and those that it dropped.
+
+    Examples
+    --------
+    >>> kept_names("Kim meets Putin in Vladivostok", "Putin hosts North Korea's Kim")
+    (('Kim', 'Putin'), ('Vladivostok',))
+    """
+    names = _own_names(original_title)
+    kept = names_in(title, names)
+    return tuple(text for word, text in names.items() if word in kept), tuple(
+        text for word, text in names.items() if word not in kept
+    )
+
+
+@lru_cache(maxsize=KEPT_TEXTS)
+def _own_names(title: str) -> Mapping[str, str]:
+    """The names that a title claims: folded, and as written."""
+    claims = name_claims(title, title)
+    return {_fold(text): text for text in claims.made} if claims else {}
 
 
 def _phrases(tokens: list[_Token]) -> Iterator[list[_Token]]:

@@ -247,9 +247,10 @@ def lost_qualifiers(title: str, body: str, original_title: str = "") -> dict[Kin
     {}
     """
     readings = [_read(text) for text in (original_title, body) if text]
+    words = _tokens(title)
     lost: dict[Kind, Lost] = {}
-    for part, tokens in enumerate(_clauses(_tokens(title))):
-        stems = frozenset(filter(None, map(_content, tokens)))
+    for part, tokens in enumerate(_parts(words)):
+        stems = _stems(tokens)
         for number, reading in enumerate(readings):
             least = 0.5 if original_title and number == 0 else 0.6
             for clause in reading.clauses:
@@ -265,33 +266,52 @@ def lost_qualifiers(title: str, body: str, original_title: str = "") -> dict[Kin
                     or (share >= 0.3 and _is_cut_out(tokens, clause))
                 ) and not any(_is_bare(stems, clause, reading, other, share - 0.15) for other in readings):
                     lost[kind] = Lost(kind, clause.cue, reading.sentences[clause.place])
-    told = _lost_question(title, original_title), _lost_source(title, original_title)
-    return {each.kind: each for each in told if each} | lost
+    old = _old_tokens(original_title)
+    told_first = *_lost_words(words, old), _lost_question(words, old), _lost_source(title, words, old)
+    return {kind: Lost(kind, word, original_title) for kind, word in filter(None, told_first)} | lost
 
 
-def _lost_question(title: str, original_title: str) -> Lost | None:
+_old_tokens = lru_cache(maxsize=_KEPT_TEXTS)(_tokens)
+_KindAndWord = tuple[Kind, str]
+
+
+def _stems(tokens: list[str]) -> frozenset[str]:
+    return frozenset(filter(None, map(_content, tokens)))
+
+
+def _lost_words(tokens: list[str], old: list[str]) -> Iterator[_KindAndWord]:
+    """The qualifiers that a title left out of an original title of which it has nearly all else."""
+    new = set(tokens).difference(old)
+    for at, token in enumerate(old):
+        if token in tokens:
+            continue
+        for kind in _kinds(old, at):
+            told = _stems(old) - _CUE_STEMS
+            scope = _governed(old, at + 1, far=False)
+            if scope and scope[0] in _stems(tokens) and len(told - _stems(tokens)) * 4 <= len(told):
+                if new.isdisjoint(_ACCEPTED[kind]) and not (kind in _TO_COME and "to" in new):
+                    yield _KIND_OF.get(kind, kind), token  # type: ignore[misc] # a negation is its own kind
+
+
+def _lost_question(tokens: list[str], old: list[str]) -> _KindAndWord | None:
     """The "How" or the question mark of an original title of which the title makes a plain statement."""
-    tokens, old = _tokens(title), _tokens(original_title)
     if not old or not (old[0] in ("how", "whether") or old[-1] == "?"):
         return None
-    said, asked = (frozenset(filter(None, map(_content, words))) for words in (tokens, old))
+    said, asked = _stems(tokens), _stems(old)
     open_still = _POSSIBLE | _ALLEGED | _OPEN | _words("how why what who when where which")
     if not open_still.isdisjoint(tokens) or 5 * len(said & asked) < 4 * len(said) or not said:
         return None
-    return Lost("modality", "?" if old[-1] == "?" else original_title.split(None, 1)[0], original_title)
+    return "modality", "?" if old[-1] == "?" else old[0]
 
 
-def _lost_source(title: str, original_title: str) -> Lost | None:
+def _lost_source(title: str, tokens: list[str], old: list[str]) -> _KindAndWord | None:
     """The word by which the original title said whose claim it is, if the title makes the claim its own."""
-    tokens, old = _tokens(title), _tokens(original_title)
     at = next((n for n, token in enumerate(old) if token in _ATTRIBUTES), None)
     if at is None or not _SPEECH.isdisjoint(tokens) or _HEDGED.search(title):
         return None
     ends = next((n for n in range(at, 0, -1) if old[n] in ",—–"), None)
-    claim = old[:ends] if ends is not None else old[at + 1 :]
-    said = frozenset(filter(None, map(_content, claim)))
-    kept = said.intersection(filter(None, map(_content, tokens)))
-    return Lost("attribution", old[at], original_title) if 2 * len(kept) > len(said) else None
+    said = _stems(old[:ends] if ends is not None else old[at + 1 :])
+    return ("attribution", old[at]) if 2 * len(said & _stems(tokens)) > len(said) else None
 
 
 def _holds_all(stems: frozenset[str], clause: _Clause, reading: _Reading) -> bool:
@@ -300,7 +320,7 @@ def _holds_all(stems: frozenset[str], clause: _Clause, reading: _Reading) -> boo
     return said <= stems and not said & _SAYING
 
 
-def _clauses(tokens: list[str]) -> list[list[str]]:
+def _parts(tokens: list[str]) -> list[list[str]]:
     """A title, or the parts that its colons and semicolons make of it."""
     parts: list[list[str]] = [[]]
     for token in tokens:

@@ -27,13 +27,12 @@ from rapidfuzz.distance import Levenshtein
 
 from retitlekit.articles import Article
 from retitlekit.casing import casing_faults
-from retitlekit.claims import Claims
 from retitlekit.errors import FrameError
 from retitlekit.events import untold_events
-from retitlekit.figures import number_claims
+from retitlekit.figures import kept_numbers, number_claims
 from retitlekit.languages import is_in_language
 from retitlekit.leaks import echoes, find_leaks
-from retitlekit.names import main_names, name_claims, names_in
+from retitlekit.names import kept_names, main_names, name_claims, names_in
 from retitlekit.qualifiers import Lost, lost_qualifiers
 from retitlekit.titles import extract_title
 from retitlekit.tone import hype_words, plainness, sentiment, sounds_english
@@ -269,8 +268,19 @@ def numbers(title: str, article: Article) -> Numbers | None:
     and how many are `numbers_invented`, which is the alarm. Quantities are what summarisers most often invent (Zhao,
     Cohen and Webber 2020). False alarms: {numbers}.
     """
-    told = _told(title, article, lambda text, *support: number_claims(text, *support, published_at=article.published_at))
-    return None if told is None else Numbers(**{key.format("numbers"): value for key, value in told.items()})  # type: ignore[typeddict-item]
+    original = _own_title(article)
+    if not (article.body or original):
+        return None
+    missing = number_claims(title, article.body, original, published_at=article.published_at).unsupported
+    kept, dropped = kept_numbers(original, title)
+    return {
+        "numbers": not missing,
+        "why_numbers": _not_in_article(missing),
+        "numbers_kept": len(kept),
+        "numbers_dropped": len(dropped),
+        "why_numbers_dropped": ", ".join(dropped) or None,
+        "numbers_invented": len(missing),
+    }
 
 
 class Names(TypedDict):
@@ -291,25 +301,23 @@ def names(title: str, article: Article) -> Names | None:
     precision of entities against the source (Nan et al. 2021), without a model. Does not apply where capitals do not
     mark names: German, Chinese, Japanese, Korean, Arabic and the like. False alarms: {names}.
     """
-    told = _told(title, article, name_claims)
-    return None if told is None else Names(**{key.format("names"): value for key, value in told.items()})  # type: ignore[typeddict-item]
-
-
-def _told(title: str, article: Article, claims: Callable[..., Claims | None]) -> dict[str, Any] | None:
-    """A title's claims against the article, and what became of those of the original title."""
     original = _own_title(article)
-    found = claims(title, article.body, original) if article.body or original else None
-    if found is None:
+    claims = name_claims(title, article.body, original) if article.body or original else None
+    if claims is None:
         return None
-    old = claims(original, title) or Claims((), ())
+    kept, dropped = kept_names(original, title)
     return {
-        "{}": not found.unsupported,
-        "why_{}": f"not in the article: {', '.join(found.unsupported)}" if found.unsupported else None,
-        "{}_kept": len(old.made) - len(old.unsupported),
-        "{}_dropped": len(old.unsupported),
-        "why_{}_dropped": ", ".join(old.unsupported) or None,
-        "{}_invented": len(found.unsupported),
+        "names": not claims.unsupported,
+        "why_names": _not_in_article(claims.unsupported),
+        "names_kept": len(kept),
+        "names_dropped": len(dropped),
+        "why_names_dropped": ", ".join(dropped) or None,
+        "names_invented": len(claims.unsupported),
     }
+
+
+def _not_in_article(missing: Sequence[str]) -> str | None:
+    return f"not in the article: {', '.join(missing)}" if missing else None
 
 
 def events(title: str, article: Article) -> Reasoned | None:
@@ -322,7 +330,7 @@ def events(title: str, article: Article) -> Reasoned | None:
     if not article.body or not sounds_english(article.body):
         return None
     untold = untold_events(title, article.body, original)
-    return not untold, f"not in the article: {', '.join(untold)}" if untold else None
+    return not untold, _not_in_article(untold)
 
 
 class Qualifiers(TypedDict):
