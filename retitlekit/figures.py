@@ -88,6 +88,7 @@ _UNIT_WORDS = {
     "mile": "mile miles",
     "metre": "metre metres meter meters",
     "foot": "foot feet ft",
+    "yard": "yard yards",
     "kg": "kg kgs kilo kilos kilogram kilograms kilogramme kilogrammes",
     "tonne": "tonne tonnes ton tons",
     "litre": "litre litres liter liters",
@@ -416,7 +417,7 @@ def _fits(number: _Number, ways: frozenset[_Way], things: frozenset[str]) -> boo
 def _is_given(number: _Number, lower: str, known: list[_Figures]) -> bool:
     things = _NOTHING if number.label else _things(lower, number.span[1])
     # Small numbers stand in most texts for one thing or another.
-    counted = max(number.readings) <= 20 and any(things & figures.counted for figures in known)
+    counted = any(value <= 20 and value.is_integer() for value in number.readings) and any(things & figures.counted for figures in known)
     plain = any(
         value in figures.values
         and (_fits(number, figures.values[value], things if counted else _NOTHING))

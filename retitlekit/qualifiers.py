@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Literal, NamedTuple
 
 from retitlekit.sentences import split_sentences
@@ -38,8 +38,8 @@ def _words(text: str) -> frozenset[str]:
 _NEGATES = _words(
     """not cannot never no neither nor none nobody nothing without hardly barely scarcely unable unlikely refuse refuses
     refused refusing deny denies denied denying denial denials reject rejects rejected rejecting decline declines
-    declined declining fail fails failed failing failure unless lack lacks lacked dismiss dismisses dismissed avoid
-    avoids avoided prevent prevents prevented"""
+    declined declining fail fails failed failing failure unless avoid avoids avoided prevent
+    prevents prevented"""
 )
 # What makes a title negative too, so that it may stand for any of the above.
 _NEGATIVE = _NEGATES | _words(
@@ -49,6 +49,7 @@ _NEGATIVE = _NEGATES | _words(
     abandons abandoned suspend suspends suspended delay delays delayed postpone postpones postponed doubt doubts
     refusal rejection rebuff rebuffs rebuffed resist resists spurn spurns snub snubs clear clears cleared acquit acquits
     acquitted false fake hoax free absent absence missing impossible unclear unknown unsolved untouched zero nil rarely
+    lack lacks lacked dismiss dismisses dismissed
     seldom few little barred bars bar withdraw withdraws"""
 )
 _POSSIBLE = _words(
@@ -97,12 +98,33 @@ _ACCEPTED: Mapping[str, frozenset[str]] = {
     | _words("charge charged charges trial probe inquiry investigate investigates investigated investigation face"),
     "planned": _PLANNED | _POSSIBLE | _FUTURE | _OPEN | _words("bid proposal proposals deadline push effort talks"),
 }
-_CUES = _NEGATES | _POSSIBLE | _ALLEGED | _words("proposed planned attempted potential")
+_CUES = _NEGATES | _POSSIBLE | _ALLEGED | _words("proposed planned attempted potential proposal proposals plan plans bid")
 # Two words that mean a third, by the stem of the first.
 _PAIRS = {("yet", "to"): "not", ("turn", "down"): "not", ("rul", "out"): "not", ("call", "for"): "urges"}
 _PAIRS |= {
     (stem(word), "against"): "opposes" for word in "warn vote rule decide speak protest rally advise campaign come".split()
 }
+_OPPOSITES: dict[str, frozenset[str]] = {}
+for _one, _other in (
+    pair.split(":")
+    for pair in """win:lose rise:fall rise:drop climb:fall gain:lose increase:decrease increase:cut increase:reduce
+    raise:cut raise:lower approve:reject accept:reject accept:refuse confirm:deny admit:deny agree:refuse allow:ban
+    support:oppose back:oppose open:close survive:die innocent:guilty acquit:convict save:kill join:leave succeed:fail
+    strengthen:weaken improve:worsen expand:shrink hire:sack safe:unsafe legal:illegal uphold:overturn pass:fail
+    release:jail free:jail""".split()
+):
+    _OPPOSITES[stem(_one)] = _OPPOSITES.get(stem(_one), frozenset()) | {stem(_other)}
+    _OPPOSITES[stem(_other)] = _OPPOSITES.get(stem(_other), frozenset()) | {stem(_one)}
+_TAKES_TO = frozenset(
+    map(
+        stem,
+        """refuse plan want seek threaten vow fail try continue begin start allow urge ask order help force set due ready able
+        unable likely unlikely decide agree offer prepare hope propose warn vote bid effort attempt call need way right
+        power chance time plea pledge promise move pressure return how used got go come head rush race fight struggle close
+        up down back over response according access due visit road key threat not what where when approach easy hard first
+        last next""".split(),
+    )
+)
 _CUE_STEMS = frozenset(map(stem, _CUES | _PLANNED))
 _SAYING = frozenset(map(stem, "say tell know comment give happen go come speak talk elaborate clear".split()))
 _KIND_OF = {"possible": "modality", "alleged": "modality", "planned": "modality"}
@@ -136,15 +158,19 @@ class _Reading:
     weight: Mapping[str, float]  # rare words weigh more
 
 
-def _tokens(text: str) -> list[str]:
+_BEFORE_MAY = _words("in on of since until by early late mid last this next from theresa")
+
+
+def _tokens(text: str, *, is_title: bool = False) -> list[str]:
     """Lower-cased words and the marks that part clauses; "don't" as "do", "not"."""
-    found = []
-    for token in _WORD.findall(text.replace("’", "'")):
+    found: list[str] = []
+    tokens = _WORD.findall(text.replace("’", "'"))
+    for token, after in zip(tokens, [*tokens[1:], ""], strict=False):
         small = token.casefold()
         if small.endswith("n't"):
             found += [small[:-3].replace("ca", "can") if small == "can't" else small[:-3], "not"]
-        elif token == "May" and found:  # the month or the prime minister
-            found.append("May")
+        elif token == "May" and found and (not is_title or after[:1].isdigit() or found[-1] in _BEFORE_MAY):
+            found.append("May")  # the month, or the prime minister; in Title Case it may be the verb
         else:
             found.append(small.removesuffix("'s").replace(".", ""))
         if (meant := _PAIRS.get((stem(found[-2]), found[-1])) if len(found) > 1 else None) and not (
@@ -247,7 +273,7 @@ def lost_qualifiers(title: str, body: str, original_title: str = "") -> dict[Kin
     {}
     """
     readings = [_read(text) for text in (original_title, body) if text]
-    words = _tokens(title)
+    words = _tokens(title, is_title=True)
     lost: dict[Kind, Lost] = {}
     for part, tokens in enumerate(_parts(words)):
         stems = _stems(tokens)
@@ -259,7 +285,7 @@ def lost_qualifiers(title: str, body: str, original_title: str = "") -> dict[Kin
                     continue
                 share = _share(stems, reading, clause.place)
                 first = clause.heads[0] in stems
-                told = share >= (least if first else least + 0.2) and (first or not part)
+                told = share >= (least if first else least + 0.2) and (first or (kind == "negation" and not part))
                 told |= first and _holds_all(stems, clause, reading)
                 if (
                     (told and not _is_qualified(tokens, clause, close=share >= _CLOSE))
@@ -267,11 +293,11 @@ def lost_qualifiers(title: str, body: str, original_title: str = "") -> dict[Kin
                 ) and not any(_is_bare(stems, clause, reading, other, share - 0.15) for other in readings):
                     lost[kind] = Lost(kind, clause.cue, reading.sentences[clause.place])
     old = _old_tokens(original_title)
-    told_first = *_lost_words(words, old), _lost_question(words, old), _lost_source(title, words, old)
+    told_first = *_lost_words(words, old), *_turned_words(words, readings), _lost_question(words, old), _lost_source(title, words, old)
     return {kind: Lost(kind, word, original_title) for kind, word in filter(None, told_first)} | lost
 
 
-_old_tokens = lru_cache(maxsize=_KEPT_TEXTS)(_tokens)
+_old_tokens = lru_cache(maxsize=_KEPT_TEXTS)(partial(_tokens, is_title=True))
 _KindAndWord = tuple[Kind, str]
 
 
@@ -281,16 +307,38 @@ def _stems(tokens: list[str]) -> frozenset[str]:
 
 def _lost_words(tokens: list[str], old: list[str]) -> Iterator[_KindAndWord]:
     """The qualifiers that a title left out of an original title of which it has nearly all else."""
-    new = set(tokens).difference(old)
+    new, stems, told = set(tokens).difference(old), _stems(tokens), _stems(old) - _CUE_STEMS
+    if len(told - stems) * 4 > len(told):
+        return
     for at, token in enumerate(old):
-        if token in tokens:
+        kinds = list(_kinds(old, at))
+        if token == "to" and at and tokens.count("to") < old.count("to") and stem(old[at - 1]) not in _TAKES_TO and stem(old[at - 1]) not in _CUE_STEMS:
+            kinds.append("planned")  # "Apple to hold event": a headline's future
+        elif token in tokens:
             continue
-        for kind in _kinds(old, at):
-            told = _stems(old) - _CUE_STEMS
+        for kind in kinds:
             scope = _governed(old, at + 1, far=False)
-            if scope and scope[0] in _stems(tokens) and len(told - _stems(tokens)) * 4 <= len(told):
-                if new.isdisjoint(_ACCEPTED[kind]) and not (kind in _TO_COME and "to" in new):
-                    yield _KIND_OF.get(kind, kind), token  # type: ignore[misc] # a negation is its own kind
+            heads = [n for n, word in enumerate(tokens) if scope and _content(word) == scope[0]]
+            to_come = kind in _TO_COME and any(tokens[n - 1] == "to" for n in heads if n)
+            if heads and new.isdisjoint(_ACCEPTED[kind]) and not to_come:
+                yield _KIND_OF.get(kind, kind), token  # type: ignore[misc] # a negation is its own kind
+
+
+def _turned_words(tokens: list[str], readings: list[_Reading]) -> Iterator[_KindAndWord]:
+    """The words of which a title has the opposite, which the article never has: "lose" where it says "wins"."""
+    stems = _stems(tokens)
+    known = frozenset().union(*(words for reading in readings for words in reading.stems))
+    for word in stems & _OPPOSITES.keys() - known:
+        for reading in readings:
+            for place, words in enumerate(reading.stems):
+                opposite = next(iter((_OPPOSITES[word] & words) - reading.governed[place].get("negation", frozenset())), None)
+                if opposite and _NEGATES.isdisjoint(tokens) and _share(stems - {word}, reading, place) >= 0.6:
+                    yield "negation", opposite
+                    return
+
+
+def _is_negated(tokens: list[str]) -> bool:
+    return not _NEGATES.isdisjoint(tokens)
 
 
 def _lost_question(tokens: list[str], old: list[str]) -> _KindAndWord | None:
@@ -334,9 +382,10 @@ def _parts(tokens: list[str]) -> list[list[str]]:
 def _is_qualified(tokens: list[str], clause: _Clause, *, close: bool) -> bool:
     """Whether a title has a word for what the clause has; near its head if the title is close to the sentence."""
     accepted = _ACCEPTED[clause.kind]
+    heads = [at for at, token in enumerate(tokens) if _content(token) in clause.heads]
+    tokens = [token if stem(token) not in clause.heads or token in _NEGATES else "·" for token in tokens]
     if not close:
         return not accepted.isdisjoint(tokens) or (clause.kind in _TO_COME and _comes(tokens))
-    heads = [at for at, token in enumerate(tokens) if _content(token) in clause.heads]
     near = {token for at in heads for token in tokens[max(0, at - _NEAR) : at + _AFTER]}
     return not accepted.isdisjoint(near) or (clause.kind in _TO_COME and any(tokens[at - 1] == "to" for at in heads if at))
 

@@ -43,6 +43,7 @@ def is_ordinary(word: str) -> bool:
     """
     words = _ordinary_words()
     forms = {word, _BRITISH.sub(lambda found: _AMERICAN[found[0]], word)}
+    forms |= {form.removeprefix(front) for form in forms for front in _FRONTS if form.startswith(front)}
     known = word in _FRONTS or any(form in words or any(base in words for base in bases(form)) for form in forms)
     return known and word not in _NAMES_TOO
 
