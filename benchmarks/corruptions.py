@@ -91,7 +91,9 @@ def changed_numbers(articles: list[rk.Article], rng: random.Random) -> Iterator[
         text = f"{article.title} {article.body}".casefold()
         for source, good in sayings(article, 5):
             for found in NUMBER.finditer(good):
-                if good[found.start() - 1 : found.start()] in tuple("-–.:/'") or good[found.end() :][:1] in tuple("-–:/."):
+                if good[found.start() - 1 : found.start()] in tuple("-–.:/'") or good[found.end() :][:1] in tuple(
+                    "-–:/."
+                ):
                     continue  # part of a score, a clock time, a date, a name
                 for _ in range(50):
                     shown, writings, style = another_number(found[0].casefold(), rng)
@@ -103,10 +105,16 @@ def changed_numbers(articles: list[rk.Article], rng: random.Random) -> Iterator[
                         break
 
 
-UNITS = (
-    "million|billion|trillion", "percent|per cent|%|pounds", "km|miles|metres", "kilometres|miles|metres", "dollars|euros|pounds",
-    "years|months|weeks", "days|months|hours", "January|February|March|April|June|July|August|September|October|November|December",
-)  # fmt: skip
+UNITS = """
+million|billion|trillion
+percent|per cent|%|pounds
+km|miles|metres
+kilometres|miles|metres
+dollars|euros|pounds
+years|months|weeks
+days|months|hours
+January|February|March|April|June|July|August|September|October|November|December
+""".split("\n")[1:-1]
 
 
 def changed_units(articles: list[rk.Article], rng: random.Random) -> Iterator[Spoilt]:
@@ -117,7 +125,11 @@ def changed_units(articles: list[rk.Article], rng: random.Random) -> Iterator[Sp
                 units = group.split("|")
                 found = re.search(rf"(?<=\d )(?:{group})\b|\b(?:{group})(?= \d)", good)
                 new = rng.choice([unit for unit in units if not found or unit != found[0]])
-                if found and not re.search(rf"\b{new}\b", article.body) and {found[0], new} - {"percent", "per cent", "%"}:
+                if (
+                    found
+                    and not re.search(rf"\b{new}\b", article.body)
+                    and {found[0], new} - {"percent", "per cent", "%"}
+                ):
                     yield Spoilt(good, f"{good[: found.start()]}{new}{good[found.end() :]}", article, f"{source}: unit")
     signs = "$€£"
     for article in articles:
@@ -200,7 +212,7 @@ DROPPED_SOURCE: tuple[Rule, ...] = (
 def weakened(rules: Iterable[Rule]) -> Callable[[list[rk.Article], random.Random], Iterator[Spoilt]]:
     """A builder that takes a qualifier out of titles and of headline-like trims of the article's sentences."""
 
-    def build(articles: list[rk.Article], rng: random.Random) -> Iterator[Spoilt]:
+    def build(articles: list[rk.Article], _: random.Random) -> Iterator[Spoilt]:
         for article in articles:
             for source, good in sayings(article, 12):
                 made = set()

@@ -2,9 +2,9 @@
 
     python benchmarks/scorers.py ARTICLES.jsonl [MORE.jsonl …]
 
-Everything goes through `rk.score`. False alarms: the titles that people wrote, checked against the bodies alone. What is
-found: titles and headline-like trims of the articles' own sentences, spoilt by `corruptions.py`; once against the body
-alone, once with the unspoilt title as the original title, as in a sweep. The tables are printed and written to
+Everything goes through `rk.score`. False alarms: the titles that people wrote, checked against the bodies alone. What
+is found: titles and headline-like trims of the articles' own sentences, spoilt by `corruptions.py`; once against the
+body alone, once with the unspoilt title as the original title, as in a sweep. The tables are printed and written to
 benchmarks/scorers.md.
 """
 
@@ -26,6 +26,7 @@ from translations import TRANSLATED
 import retitlekit as rk
 from retitlekit import scorers
 from retitlekit.casing import recased
+from retitlekit.gates import NO_TITLE
 
 SEEDS = range(3)
 TITLES = 100_000
@@ -37,7 +38,8 @@ def judged(titles: Iterable[str], articles: Iterable[rk.Article], which: list[sc
     """Scores of each title against the article beside it."""
     articles = list(articles)
     numbered = [
-        rk.Article(str(n), a.title, a.body, published_at=a.published_at, language=a.language) for n, a in enumerate(articles)
+        rk.Article(str(n), a.title, a.body, published_at=a.published_at, language=a.language)
+        for n, a in enumerate(articles)
     ]
     frame = pd.DataFrame({"title": pd.array(list(titles), "string"), "article": [a.id for a in numbered]})
     return rk.score(frame, which, articles=numbered)
@@ -45,7 +47,7 @@ def judged(titles: Iterable[str], articles: Iterable[rk.Article], which: list[sc
 
 def bare(article: rk.Article) -> rk.Article:
     """The article without its title, so that the body alone speaks."""
-    return rk.Article(article.id, scorers.NO_TITLE, article.body, published_at=article.published_at, language=article.language)
+    return rk.Article(article.id, NO_TITLE, article.body, published_at=article.published_at, language=article.language)
 
 
 def titled(article: rk.Article, title: str) -> rk.Article:
@@ -65,9 +67,10 @@ def false_alarms(articles: list[rk.Article]) -> list[str]:
         for name in (name for name in frame if name.startswith("gate_")):
             asked, failed = frame[name].notna().sum(), frame[name].eq(False).sum()
             cased = f"{other[name].eq(False).mean():.1%}" if frame is plain else ""
-            lines.append(f"| {name.removeprefix('gate_')} {note} | {failed} of {asked} | {failed / asked:.1%} | {cased} |")
-    passed = plain["passed"].mean(), shown["passed"].mean()
-    lines.append(f"| **all default gates passed** | {plain['passed'].sum()} of {len(titles)} | {passed[0]:.1%} | {passed[1]:.1%} |")
+            share = f"{failed / asked:.1%}" if asked else "–"
+            lines.append(f"| {name.removeprefix('gate_')} {note} | {failed} of {asked} | {share} | {cased} |")
+    passed, cased = plain["passed"], f"{shown['passed'].mean():.1%}"
+    lines.append(f"| **all default gates passed** | {passed.sum()} of {len(titles)} | {passed.mean():.1%} | {cased} |")
     return lines
 
 
@@ -87,8 +90,12 @@ def corruptions(articles: list[rk.Article]) -> list[str]:
     """A line for each kind of corruption."""
     lines = []
     for kind, build in BUILDERS.items():
-        spoilt = list({(s.bad, s.article.id): s for seed in SEEDS for s in build(articles, random.Random(seed))}.values())
-        styles = [("", str)] if kind != "names" else [("", str), (", Title Case", title_case), (", CAPITALS", str.upper)]
+        spoilt = list(
+            {(s.bad, s.article.id): s for seed in SEEDS for s in build(articles, random.Random(seed))}.values()
+        )
+        styles = (
+            [("", str)] if kind != "names" else [("", str), (", Title Case", title_case), (", CAPITALS", str.upper)]
+        )
         for told, style in styles:
             alone, beside, kept = found(kind, spoilt, style)
             lines.append(f"| {kind}{told} | {len(spoilt):,} | {alone} | {beside} | {kept} |")
@@ -118,7 +125,8 @@ def casings(articles: list[rk.Article]) -> str:
         judged(ap.values(), chosen, [partial(scorers.casing, style=style)])["gate_casing"].eq(False).mean()
         for style in ("sentence", "ap")
     ]
-    return f"Of {len(chosen)} titles put into AP style, `casing` finds {rates[0]:.1%} not in sentence style, {rates[1]:.1%} not in AP style."
+    found = f"`casing` finds {rates[0]:.1%} not in sentence style, {rates[1]:.1%} not in AP style."
+    return f"Of {len(chosen)} titles put into AP style, {found}"
 
 
 def means(articles: list[rk.Article]) -> str:
@@ -139,8 +147,10 @@ def seconds(articles: list[rk.Article]) -> float:
         titles.append(" ".join([*title, rng.choice(rng.choice(words))]))
     prompt = next(iter(rk.load_prompts(Path(__file__).parent.parent / "prompts").values()))
     trials = rk.plan({prompt.name: prompt}, articles, models=["baseline/prefix"])
-    frame = trials.iloc[codes].reset_index(drop=True).assign(
-        title=pd.array(titles, "string"), repairs=pd.array([""] * TITLES, "string"), status="ok"
+    frame = (
+        trials.iloc[codes]
+        .reset_index(drop=True)
+        .assign(title=pd.array(titles, "string"), repairs=pd.array([""] * TITLES, "string"), status="ok")
     )
     start = time.process_time()
     rk.score(frame)
@@ -154,8 +164,8 @@ def main() -> None:
         "",
         "`python benchmarks/scorers.py ARTICLES.jsonl …` makes this file from real runs "
         f"({date.today():%d %B %Y}). The titles that people",
-        "wrote are checked against the bodies alone. The rules were written with these articles in view: expect a little",
-        "less on others. Corruptions are unit tests, not the errors that models make (Goyal and Durrett 2021).",
+        "wrote are checked against the bodies alone. The rules were written with these articles in view: expect a",
+        "little less on others. Corruptions are unit tests, not the errors that models make (Goyal and Durrett 2021).",
     ]
     for path in sys.argv[1:]:
         articles = [article for article in rk.load_articles(path) if article.language in (None, "en")]
@@ -167,7 +177,7 @@ def main() -> None:
             "|---|---|---|---|",
             *false_alarms(articles),
             "",
-            "| what was spoilt | titles | found by the body alone | with the original title | unspoilt titles that fail |",
+            "| what was spoilt | titles | by the body alone | with the original title | unspoilt ones that fail |",
             "|---|---|---|---|---|",
             *corruptions(articles),
             "",

@@ -11,15 +11,12 @@ import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import Any
 
 from retitlekit.words import is_ordinary
 
-if TYPE_CHECKING:
-    from py3langid.langid import LanguageIdentifier
-
-PLAUSIBLE = """ar bg ca cs da de el en es et fa fi fr he hi hr hu id it ja ko lt lv nl no pl pt ro ru sk sl sr sv th tr uk
-vi zh""".split()
+PLAUSIBLE = """ar bg ca cs da de el en es et fa fi fr he hi hr hu id it ja ko lt lv nl no pl pt ro ru sk sl sr sv th tr
+uk vi zh""".split()
 """Languages between which titles are told apart, beside the article's own (ISO 639-1)."""
 
 _KEPT_TEXTS = 1024
@@ -68,7 +65,7 @@ def is_in_language(title: str, text: str, language: str | None = None) -> tuple[
 
     Examples
     --------
-    >>> text = "The harbour bridge will be closed for nine weeks so that its bearings can be replaced, the council said."
+    >>> text = "The harbour bridge will be closed for nine weeks so that its bearings can be replaced, it said."
     >>> is_in_language("Bridge closed for nine weeks", text), is_in_language("Brücke neun Wochen lang gesperrt", text)
     ((True, 'en'), (False, 'de'))
     """
@@ -131,15 +128,15 @@ def _script(text: str) -> str:
     return "KANA" if most == "HAN" and counts["KANA"] else most
 
 
-def _identifier(language: str = "en") -> LanguageIdentifier:
+def _identifier(language: str = "en") -> Any:
     """The model, restricted to the plausible languages and one more."""
     return _restricted("" if language in PLAUSIBLE else language)
 
 
 @lru_cache(maxsize=8)
-def _restricted(more: str) -> LanguageIdentifier:
+def _restricted(more: str) -> Any:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)  # type: ignore[no-untyped-call]
     identifier.set_languages([*PLAUSIBLE, *(code for code in [more] if code in identifier.nb_classes)])
     return identifier

@@ -78,6 +78,7 @@ _PHRASES = tuple(  # names made of ordinary words, which Title Case hides
     """.replace("\n", "|").split("|")
     if name.strip()
 )
+_ENGLISH_IN_TITLES = ENGLISH | frozenset("in of as on at is are over not says will amid against".split())
 _CALENDAR = frozenset(  # no names are akin to these: Saturday, Saturn
     """
     monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september
@@ -110,10 +111,10 @@ class _Names:
 
 
 def _plain(text: str) -> str:
-    """Text without accents and with straight apostrophes."""
+    """Text without accents, with straight apostrophes and without Chinese, Japanese and Korean."""
     if text.isascii():
         return text
-    decomposed = unicodedata.normalize("NFKD", text.replace("’", "'"))
+    decomposed = unicodedata.normalize("NFKD", _UNCASED.sub(" · ", text.replace("’", "'")))
     return "".join(sign for sign in decomposed if not unicodedata.combining(sign))
 
 
@@ -185,7 +186,7 @@ def name_claims(title: str, *texts: str) -> Claims | None:
     >>> name_claims("Oslo and Tehran sign accord", "Norway's capital Oslo hosted the Iranians.").unsupported
     ('Tehran',)
     """
-    plain = _UNCASED.sub(" · ", _plain(title))
+    plain = _plain(title)
     if not any(letter.isupper() or letter.islower() for letter in plain):
         return None
     known = [_names(text) for text in texts if text]
@@ -224,8 +225,9 @@ def kept_names(original_title: str, title: str) -> tuple[tuple[str, ...], tuple[
 @lru_cache(maxsize=KEPT_TEXTS)
 def _own_names(title: str) -> Mapping[str, str]:
     """The names that a title claims: folded, and as written."""
-    claims = name_claims(title, title)
-    return {_fold(text): text for text in claims.made} if claims else {}
+    tokens = _tokens(_plain(title))
+    english = not _ENGLISH_IN_TITLES.isdisjoint(token.word for token in tokens)
+    return {token.word: token.text for token in _claimed(tokens, english)}
 
 
 def _phrases(tokens: list[_Token]) -> Iterator[list[_Token]]:

@@ -13,12 +13,34 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
+from retitlekit.cues import (
+    ACCEPTED,
+    ALLEGED,
+    ASKING,
+    ATTRIBUTES,
+    AUXILIARIES,
+    BEFORE_MAY,
+    CUE_STEMS,
+    CUES,
+    HEDGED,
+    KIND_OF,
+    NEGATES,
+    OPEN,
+    OPPOSITES,
+    PAIRS,
+    PLANNED,
+    POSSIBLE,
+    SAYING,
+    SPEECH,
+    TAKES_TO,
+    TO_COME,
+    Kind,
+)
 from retitlekit.sentences import split_sentences
-from retitlekit.words import STOP_WORDS, is_english, stem
+from retitlekit.words import STOP_WORDS, stem
 
-Kind = Literal["negation", "modality", "attribution"]
 _KEPT_TEXTS = 1024
 _WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*|[?;:,—–()\"“”]")
 _BREAKS = frozenset("; — – ( ) but although though while whereas however instead because except".split())
@@ -30,104 +52,7 @@ _CLOSE = 0.85  # of a title told by one sentence: from here on they are read wor
 _SENTENCES = 200  # of a body that are read
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-# What negates in an article. Each governs what follows it.
-_NEGATES = _words(
-    """not cannot never no neither nor none nobody nothing without hardly barely scarcely unable unlikely refuse refuses
-    refused refusing deny denies denied denying denial denials reject rejects rejected rejecting decline declines
-    declined declining fail fails failed failing failure unless avoid avoids avoided prevent
-    prevents prevented"""
-)
-# What makes a title negative too, so that it may stand for any of the above.
-_NEGATIVE = _NEGATES | _words(
-    """ban bans banned block blocks blocked halt halts halted stop stops stopped cancel cancels cancelled canceled
-    forbid forbids prohibit prohibits veto vetoes vetoed oppose opposes opposed lose loses lost losing miss
-    misses missed quit quits end ends ended scrap scraps scrapped shelve shelves shelved drop drops dropped abandon
-    abandons abandoned suspend suspends suspended delay delays delayed postpone postpones postponed doubt doubts
-    refusal rejection rebuff rebuffs rebuffed resist resists spurn spurns snub snubs clear clears cleared acquit acquits
-    acquitted false fake hoax free absent absence missing impossible unclear unknown unsolved untouched zero nil rarely
-    lack lacks lacked dismiss dismisses dismissed
-    seldom few little barred bars bar withdraw withdraws"""
-)
-_POSSIBLE = _words(
-    """may might could perhaps possible possibly probably likely potentially potential maybe unlikely feared expected expects
-    expect
-    would-be presumably apparently apparent believed thought unconfirmed rumoured rumored rumor rumour rumours"""
-)
-_ALLEGED = _words(
-    """alleged allegedly allegation allegations alleges allege suspected suspect suspects reportedly purported
-    purportedly supposed supposedly accused accuses accuse accusing accusations accusation claim claims claimed"""
-)
-_PLANNED = _words(
-    """plans plan planned planning intends intend intended intention hopes hope hoped considers
-    considering considered consider proposes proposed propose wants want wanted seeks seek sought threatens threatened
-    threaten vows vowed pledges pledged aims aim attempts attempt attempted tries tried try offers offered
-    prepares preparing asks asked urges urged calls called warns warned weighs mulls eyes"""
-)
-_FUTURE = _words("will shall 'll set due ready next tomorrow soon upcoming future ahead when should must")
-_TO_COME = frozenset(("possible", "planned"))  # what "to update" may stand for
-_ATTRIBUTES = _words(
-    """say says said claim claims claimed allege alleges alleged according warn warns warned argue argues argued insist
-    insists insisted believe believes reportedly suggests suggest"""
-)
-_HEDGED = re.compile(r"[:?\"“”«»„‘]|(?<!\w)'|\b(?:may|might|could|likely|possibl[ey])\b", re.IGNORECASE)
-_AUXILIARIES = _words(
-    """is are was were be been being am do does did has have had will would can could shall should may might must to that
-    it's also still yet ever even"""
-)
-_OPEN = _words("? whether if")
-_SPEECH = _words(
-    """say says said claim claims claimed allege alleges alleged allegedly reportedly warn warns warned tell tells told
-    argue argues argued insist insists insisted according believe believes believed think thinks announce announces
-    announced admit admits admitted suggest suggests suggested report reports reported confirm confirms confirmed state
-    states stated accuse accuses accused deny denies denied vow vows call calls called find finds found show shows
-    study poll source sources analysis opinion hint hints add adds predict predicts expect expects fear fears blame
-    blames urge urges ask asks promise promises pledge pledges signal signals describe describes tout touts"""
-)
-# What the title may hold instead of a kind's own words: always something at most as sure.
-_ACCEPTED: Mapping[str, frozenset[str]] = {
-    "negation": _NEGATIVE,
-    "possible": _POSSIBLE | _ALLEGED | _PLANNED | _OPEN | _words("set fear fears risk risks threat chance danger"),
-    "alleged": _ALLEGED
-    | _POSSIBLE
-    | _OPEN
-    | (_SPEECH - _words("confirm confirms confirmed admit admits admitted find finds found show shows"))
-    | _words("charge charged charges trial probe inquiry investigate investigates investigated investigation face"),
-    "planned": _PLANNED | _POSSIBLE | _FUTURE | _OPEN | _words("bid proposal proposals deadline push effort talks"),
-}
-_CUES = _NEGATES | _POSSIBLE | _ALLEGED | _words("proposed planned attempted potential proposal proposals plan plans bid")
-# Two words that mean a third, by the stem of the first.
-_PAIRS = {("yet", "to"): "not", ("turn", "down"): "not", ("rul", "out"): "not", ("call", "for"): "urges"}
-_PAIRS |= {
-    (stem(word), "against"): "opposes" for word in "warn vote rule decide speak protest rally advise campaign come".split()
-}
-_OPPOSITES: dict[str, frozenset[str]] = {}
-for _one, _other in (
-    pair.split(":")
-    for pair in """win:lose rise:fall rise:drop climb:fall gain:lose increase:decrease increase:cut increase:reduce
-    raise:cut raise:lower approve:reject accept:reject accept:refuse confirm:deny admit:deny agree:refuse allow:ban
-    support:oppose back:oppose open:close survive:die innocent:guilty acquit:convict save:kill join:leave succeed:fail
-    strengthen:weaken improve:worsen expand:shrink hire:sack safe:unsafe legal:illegal uphold:overturn pass:fail
-    release:jail free:jail""".split()
-):
-    _OPPOSITES[stem(_one)] = _OPPOSITES.get(stem(_one), frozenset()) | {stem(_other)}
-    _OPPOSITES[stem(_other)] = _OPPOSITES.get(stem(_other), frozenset()) | {stem(_one)}
-_TAKES_TO = frozenset(
-    map(
-        stem,
-        """refuse plan want seek threaten vow fail try continue begin start allow urge ask order help force set due ready able
-        unable likely unlikely decide agree offer prepare hope propose warn vote bid effort attempt call need way right
-        power chance time plea pledge promise move pressure return how used got go come head rush race fight struggle close
-        up down back over response according access due visit road key threat not what where when approach easy hard first
-        last next""".split(),
-    )
-)
-_CUE_STEMS = frozenset(map(stem, _CUES | _PLANNED))
-_SAYING = frozenset(map(stem, "say tell know comment give happen go come speak talk elaborate clear".split()))
-_KIND_OF = {"possible": "modality", "alleged": "modality", "planned": "modality"}
+_ALWAYS_PLANNED = frozenset("considering considers proposes planned mulls attempted".split())
 
 
 class Lost(NamedTuple):
@@ -139,7 +64,7 @@ class Lost(NamedTuple):
 
 
 class _Clause(NamedTuple):
-    kind: str  # a key of _ACCEPTED
+    kind: str  # a key of ACCEPTED
     cue: str
     heads: tuple[str, ...]  # the stems that it governs first
     place: int  # number of the sentence
@@ -158,9 +83,6 @@ class _Reading:
     weight: Mapping[str, float]  # rare words weigh more
 
 
-_BEFORE_MAY = _words("in on of since until by early late mid last this next from theresa")
-
-
 def _tokens(text: str, *, is_title: bool = False) -> list[str]:
     """Lower-cased words and the marks that part clauses; "don't" as "do", "not"."""
     found: list[str] = []
@@ -169,12 +91,12 @@ def _tokens(text: str, *, is_title: bool = False) -> list[str]:
         small = token.casefold()
         if small.endswith("n't"):
             found += [small[:-3].replace("ca", "can") if small == "can't" else small[:-3], "not"]
-        elif token == "May" and found and (not is_title or after[:1].isdigit() or found[-1] in _BEFORE_MAY):
+        elif token == "May" and found and (not is_title or after[:1].isdigit() or found[-1] in BEFORE_MAY):
             found.append("May")  # the month, or the prime minister; in Title Case it may be the verb
         else:
             found.append(small.removesuffix("'s").replace(".", ""))
-        if (meant := _PAIRS.get((stem(found[-2]), found[-1])) if len(found) > 1 else None) and not (
-            meant == "not" and any(word in _NEGATES for word in found[-4:-1])
+        if (meant := PAIRS.get((stem(found[-2]), found[-1])) if len(found) > 1 else None) and not (
+            meant == "not" and any(word in NEGATES for word in found[-4:-1])
         ):
             found.append(meant)
     return found
@@ -193,7 +115,7 @@ def _governed(tokens: list[str], start: int, *, far: bool) -> list[str]:
         if token in _BREAKS or (token in ",:" and len(stems) > 1 and not far):
             break
         found = _content(token)
-        if found and token not in _CUES:
+        if found and token not in CUES:
             stems.append(found)
     return stems
 
@@ -202,19 +124,21 @@ def _kinds(tokens: list[str], place: int) -> Iterator[str]:
     """What the word at this place qualifies as, in the article."""
     token, after = tokens[place], tokens[place + 1] if place + 1 < len(tokens) else ""
     before = tokens[place - 1] if place else ""
-    if token in _NEGATES and not (
+    if token in NEGATES and not (
         (token == "not" and (after in ("only", "just", "least") or before == "or"))
         or (token == "no" and (after[:1].isdigit() or after in ("doubt", "matter", "confidence")))
         or (token.startswith("fail") and after != "to" and token != "failure")
     ):
         yield "negation"
-    if token in _POSSIBLE and token not in ("thought", "believed", "potential") and (token[:6] != "expect" or after == "to"):
+    if (
+        token in POSSIBLE
+        and token not in ("thought", "believed", "potential")
+        and (token[:6] != "expect" or after == "to")
+    ):
         yield "possible"
-    elif token in _ALLEGED and not token.startswith("claim"):
+    elif token in ALLEGED and not token.startswith("claim"):
         yield "alleged"
-    elif token in _PLANNED and after == "to":
-        yield "planned"
-    elif token in ("considering", "considers", "proposes", "planned", "mulls", "attempted"):
+    elif (token in PLANNED and after == "to") or token in _ALWAYS_PLANNED:
         yield "planned"
 
 
@@ -224,7 +148,7 @@ def _before(tokens: list[str], at: int) -> tuple[str | None, int]:
         token = tokens[at - back]
         if not token[0].isalnum():
             return None, back
-        if token not in _AUXILIARIES:
+        if token not in AUXILIARIES:
             return stem(token), back
     return None, 0
 
@@ -280,7 +204,7 @@ def lost_qualifiers(title: str, body: str, original_title: str = "") -> dict[Kin
         for number, reading in enumerate(readings):
             least = 0.5 if original_title and number == 0 else 0.6
             for clause in reading.clauses:
-                kind = _KIND_OF.get(clause.kind, clause.kind)
+                kind = KIND_OF[clause.kind]
                 if kind in lost or stems.isdisjoint(clause.heads):
                     continue
                 share = _share(stems, reading, clause.place)
@@ -293,8 +217,13 @@ def lost_qualifiers(title: str, body: str, original_title: str = "") -> dict[Kin
                 ) and not any(_is_bare(stems, clause, reading, other, share - 0.15) for other in readings):
                     lost[kind] = Lost(kind, clause.cue, reading.sentences[clause.place])
     old = _old_tokens(original_title)
-    told_first = *_lost_words(words, old), *_turned_words(words, readings), _lost_question(words, old), _lost_source(title, words, old)
-    return {kind: Lost(kind, word, original_title) for kind, word in filter(None, told_first)} | lost
+    told_first = (
+        *_lost_words(words, old),
+        *_turned_words(words, readings),
+        _lost_question(words, old),
+        _lost_source(title, words, old),
+    )
+    return {each[0]: Lost(*each, original_title) for each in told_first if each} | lost
 
 
 _old_tokens = lru_cache(maxsize=_KEPT_TEXTS)(partial(_tokens, is_title=True))
@@ -307,38 +236,46 @@ def _stems(tokens: list[str]) -> frozenset[str]:
 
 def _lost_words(tokens: list[str], old: list[str]) -> Iterator[_KindAndWord]:
     """The qualifiers that a title left out of an original title of which it has nearly all else."""
-    new, stems, told = set(tokens).difference(old), _stems(tokens), _stems(old) - _CUE_STEMS
-    if len(told - stems) * 4 > len(told):
+    new, stems, told = set(tokens).difference(old), _stems(tokens), _stems(old) - CUE_STEMS
+    if len(told - stems) * 3 > len(told):
         return
     for at, token in enumerate(old):
         kinds = list(_kinds(old, at))
-        if token == "to" and at and tokens.count("to") < old.count("to") and stem(old[at - 1]) not in _TAKES_TO and stem(old[at - 1]) not in _CUE_STEMS:
+        if (
+            token == "to"
+            and at
+            and tokens.count("to") < old.count("to")
+            and stem(old[at - 1]) not in TAKES_TO
+            and stem(old[at - 1]) not in CUE_STEMS
+        ):
             kinds.append("planned")  # "Apple to hold event": a headline's future
         elif token in tokens:
             continue
         for kind in kinds:
             scope = _governed(old, at + 1, far=False)
             heads = [n for n, word in enumerate(tokens) if scope and _content(word) == scope[0]]
-            to_come = kind in _TO_COME and any(tokens[n - 1] == "to" for n in heads if n)
-            if heads and new.isdisjoint(_ACCEPTED[kind]) and not to_come:
-                yield _KIND_OF.get(kind, kind), token  # type: ignore[misc] # a negation is its own kind
+            to_come = kind in TO_COME and any(tokens[n - 1] == "to" for n in heads if n)
+            if heads and new.isdisjoint(ACCEPTED[kind]) and not to_come:
+                yield KIND_OF[kind], token
 
 
 def _turned_words(tokens: list[str], readings: list[_Reading]) -> Iterator[_KindAndWord]:
     """The words of which a title has the opposite, which the article never has: "lose" where it says "wins"."""
     stems = _stems(tokens)
     known = frozenset().union(*(words for reading in readings for words in reading.stems))
-    for word in stems & _OPPOSITES.keys() - known:
+    for word in stems & OPPOSITES.keys() - known:
         for reading in readings:
             for place, words in enumerate(reading.stems):
-                opposite = next(iter((_OPPOSITES[word] & words) - reading.governed[place].get("negation", frozenset())), None)
-                if opposite and _NEGATES.isdisjoint(tokens) and _share(stems - {word}, reading, place) >= 0.6:
+                opposite = next(
+                    iter((OPPOSITES[word] & words) - reading.governed[place].get("negation", frozenset())), None
+                )
+                if opposite and NEGATES.isdisjoint(tokens) and _share(stems - {word}, reading, place) >= 0.6:
                     yield "negation", opposite
                     return
 
 
 def _is_negated(tokens: list[str]) -> bool:
-    return not _NEGATES.isdisjoint(tokens)
+    return not NEGATES.isdisjoint(tokens)
 
 
 def _lost_question(tokens: list[str], old: list[str]) -> _KindAndWord | None:
@@ -346,7 +283,7 @@ def _lost_question(tokens: list[str], old: list[str]) -> _KindAndWord | None:
     if not old or not (old[0] in ("how", "whether") or old[-1] == "?"):
         return None
     said, asked = _stems(tokens), _stems(old)
-    open_still = _POSSIBLE | _ALLEGED | _OPEN | _words("how why what who when where which")
+    open_still = POSSIBLE | ALLEGED | OPEN | ASKING
     if not open_still.isdisjoint(tokens) or 5 * len(said & asked) < 4 * len(said) or not said:
         return None
     return "modality", "?" if old[-1] == "?" else old[0]
@@ -354,8 +291,8 @@ def _lost_question(tokens: list[str], old: list[str]) -> _KindAndWord | None:
 
 def _lost_source(title: str, tokens: list[str], old: list[str]) -> _KindAndWord | None:
     """The word by which the original title said whose claim it is, if the title makes the claim its own."""
-    at = next((n for n, token in enumerate(old) if token in _ATTRIBUTES), None)
-    if at is None or not _SPEECH.isdisjoint(tokens) or _HEDGED.search(title):
+    at = next((n for n, token in enumerate(old) if token in ATTRIBUTES), None)
+    if at is None or not SPEECH.isdisjoint(tokens) or HEDGED.search(title):
         return None
     ends = next((n for n in range(at, 0, -1) if old[n] in ",—–"), None)
     said = _stems(old[:ends] if ends is not None else old[at + 1 :])
@@ -363,9 +300,9 @@ def _lost_source(title: str, tokens: list[str], old: list[str]) -> _KindAndWord 
 
 
 def _holds_all(stems: frozenset[str], clause: _Clause, reading: _Reading) -> bool:
-    """Whether a title has all that a short sentence says beside its qualifier: "Nobody was injured", "It may appeal"."""
-    said = reading.stems[clause.place] - _CUE_STEMS
-    return said <= stems and not said & _SAYING
+    """Whether a title has all that a short sentence says beside its qualifier: "Nobody was injured"."""
+    said = reading.stems[clause.place] - CUE_STEMS
+    return said <= stems and not said & SAYING
 
 
 def _parts(tokens: list[str]) -> list[list[str]]:
@@ -381,18 +318,20 @@ def _parts(tokens: list[str]) -> list[list[str]]:
 
 def _is_qualified(tokens: list[str], clause: _Clause, *, close: bool) -> bool:
     """Whether a title has a word for what the clause has; near its head if the title is close to the sentence."""
-    accepted = _ACCEPTED[clause.kind]
+    accepted = ACCEPTED[clause.kind]
     heads = [at for at, token in enumerate(tokens) if _content(token) in clause.heads]
-    tokens = [token if stem(token) not in clause.heads or token in _NEGATES else "·" for token in tokens]
+    tokens = [token if stem(token) not in clause.heads or token in NEGATES else "·" for token in tokens]
     if not close:
-        return not accepted.isdisjoint(tokens) or (clause.kind in _TO_COME and _comes(tokens))
+        return not accepted.isdisjoint(tokens) or (clause.kind in TO_COME and _comes(tokens))
     near = {token for at in heads for token in tokens[max(0, at - _NEAR) : at + _AFTER]}
-    return not accepted.isdisjoint(near) or (clause.kind in _TO_COME and any(tokens[at - 1] == "to" for at in heads if at))
+    return not accepted.isdisjoint(near) or (
+        clause.kind in TO_COME and any(tokens[at - 1] == "to" for at in heads if at)
+    )
 
 
 def _is_cut_out(tokens: list[str], clause: _Clause) -> bool:
     """Whether the title goes on as the sentence does before and behind the qualifier, and has none between."""
-    accepted = _ACCEPTED[clause.kind]
+    accepted = ACCEPTED[clause.kind]
     for at, token in enumerate(tokens):
         if _content(token) != clause.heads[0]:
             continue
@@ -402,9 +341,9 @@ def _is_cut_out(tokens: list[str], clause: _Clause) -> bool:
             start += before.index(clause.left) + 1
         elif clause.left is not None or start:
             continue
-        to_come = clause.kind in _TO_COME and tokens[at - 1] == "to"
+        to_come = clause.kind in TO_COME and tokens[at - 1] == "to"
         if clause.kind == "alleged":
-            start, accepted = 0, accepted - _SPEECH | _ALLEGED
+            start, accepted = 0, accepted - SPEECH | ALLEGED
         if accepted.isdisjoint(tokens[start : at + 3]) and not to_come:
             return True
     return False

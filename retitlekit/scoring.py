@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, NamedTuple, get_args, get_type_hints, is_typeddict
@@ -21,12 +22,12 @@ from numpy.typing import NDArray
 from retitlekit.articles import Article
 from retitlekit.errors import FrameError, RetitlekitError, RetitlekitWarning
 from retitlekit.frame import check, typed
-from retitlekit.scorers import DEFAULT, NO_TITLE, Scorer
+from retitlekit.gates import NO_TITLE
+from retitlekit.scorers import DEFAULT, Scorer
 
 Codes = NDArray[np.int64]
 _REASONS = {str, type(None)}
 _REPEATED = ("article", "original_title", "messages", "prompt", "prompt_sha", "model", "temperature", "params")
-
 
 
 def score(
@@ -135,8 +136,10 @@ class _Columns:
 
     def __getitem__(self, name: str) -> tuple[Codes, list[Any]]:
         if name not in self.known:
-            own = {"article": self._own_articles, "repeat_titles": self._repeat_titles}
-            self.known[name] = own[name]() if name in own else self._distinct(name)
+            if name == "article":
+                self.known[name] = self._own_articles()
+            else:
+                self.known[name] = self._repeat_titles() if name == "repeat_titles" else self._distinct(name)
         return self.known[name]
 
     def _distinct(self, name: str) -> tuple[Codes, list[Any]]:
@@ -243,7 +246,7 @@ def _judge(scorer: Scorer, columns: _Columns) -> tuple[dict[str, NDArray[np.obje
     ]
     results: list[Any] = []
     failures: dict[int, Exception] = {}
-    for row, *bound in zip(rows_asked, *arguments, strict=True):
+    for bound in zip(*arguments, strict=True) if arguments else [()] * len(rows_asked):
         try:
             results.append(scorer(**dict(zip(given, bound, strict=True))))
         except Exception as problem:  # noqa: BLE001, whatever a user's function raises must not take the others with it
@@ -270,9 +273,7 @@ def _tell(name: str, failures: dict[int, Exception], columns: _Columns, rows_ask
     )
 
 
-def _columns_of(
-    scorer: Scorer, name: str, results: list[Any], failures: dict[int, Exception]
-) -> dict[str, list[Any]]:
+def _columns_of(scorer: Scorer, name: str, results: list[Any], failures: dict[int, Exception]) -> dict[str, list[Any]]:
     """The values of each column that the results make; what the function declares tells those of no row."""
     declared = _declared(scorer, name)
     by_name = _by_name(name, results)
@@ -297,10 +298,8 @@ class _Declared(NamedTuple):
 
 def _declared(scorer: Scorer, name: str) -> _Declared:
     told = getattr(scorer, "__annotations__", {}).get("return")
-    try:
+    with suppress(NameError, TypeError):  # a type that cannot be found from here: its words must do
         told = get_type_hints(getattr(scorer, "func", scorer)).get("return", told)
-    except (NameError, TypeError):  # a type that cannot be found from here: read its words
-        pass
     kept = [arg for arg in (told, *get_args(told)) if is_typeddict(arg)]
     if kept:
         kinds = {key: kind for key, kind in get_type_hints(kept[0]).items() if not key.startswith("why_")}

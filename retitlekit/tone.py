@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import Any
 
 from retitlekit.words import ENGLISH, STOP_WORDS, is_ordinary
 
-if TYPE_CHECKING:
-    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
-
 HYPE = """
 absolutely|amazing|astonishing|awesome|bizarre|blockbuster|bombshell|breathtaking|brutal|chilling|crazy|epic|explosive
-game[- ]chang(?:er|ing)|genius|gobsmacked|gut[- ]wrenching|hack|hacks|heartbreaking|heartwarming|hilarious|horrifying
-incredible|insane|jaw[- ]dropping|legendary|life[- ]changing|loses it|magical|meltdown|mind[- ]blowing|miracle|must[- ]see
-must[- ]read|nightmare|outrage|outrageous|perfect|priceless|revolutionary|savage|scary|secret|secrets|sensational
-shocker|shocking|shocked|skyrockets?|slams?|slammed|spectacular|stunned|stunning|stuns|terrifying|this is why|truth about
-ultimate|unbelievable|unprecedented|urgent|viral|weird|what happens next|wild|will blow your mind|wow|wrecks?
-you need to know|you(?:['’]ll| will) never|you won['’]t believe|can['’]t stop|goes off|eviscerates?|destroys?|blasts?
-everything (?:you|we)|here['’]s (?:why|what|how)|no one (?:is|saw)|nobody (?:is|saw)|the reason (?:why|is)
+game[- ]chang(?:er|ing)|genius|gobsmacked|gut[- ]wrenching|heartbreaking|heartwarming|hilarious|horrifying
+incredible|insane|jaw[- ]dropping|legendary|life[- ]changing|loses it|magical|meltdown|mind[- ]blowing|miracle
+must[- ]see|must[- ]read|nightmare|outrageous|priceless|revolutionary|savage
+sensational|shocker|shocking|shocked|skyrockets?|slams?|slammed|spectacular|stunned|stunning|stuns|terrifying
+this is why|truth about|ultimate|unbelievable|viral|weird|what happens next|wow|wrecks?
+will blow your mind|you need to know|you(?:['’]ll| will) never|you won['’]t believe|can['’]t stop|goes off
+eviscerates?|everything (?:you|we)|here['’]s (?:why|what|how)|no one (?:is|saw)|nobody (?:is|saw)|the reason (?:why|is)
 """
 """Words and turns that promise more than news: patterns, parted by lines and bars."""
 
@@ -53,10 +50,10 @@ def sentiment(text: str) -> float:
 
 
 @lru_cache(maxsize=1)
-def _analyzer() -> SentimentIntensityAnalyzer:
+def _analyzer() -> Any:
     from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
-    return SentimentIntensityAnalyzer()
+    return SentimentIntensityAnalyzer()  # type: ignore[no-untyped-call]
 
 
 def plainness(title: str) -> float | None:
@@ -80,5 +77,5 @@ def _is_plain(word: str) -> bool:
 
 
 def sounds_english(*texts: str) -> bool:
-    """Whether texts hold a small English word, or none of letters beyond ASCII: titles are too short to ask for more."""
+    """Whether a text holds a small English word: titles are too short to ask for more."""
     return any(not ENGLISH.isdisjoint(text.casefold().split()) for text in texts)
