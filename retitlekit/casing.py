@@ -89,11 +89,11 @@ def casing_faults(title: str, style: str, text: str) -> tuple[str, ...] | None:
         return None
     forms = _forms(text)
     faults = []
-    for found, word in words:
+    for number, (found, word) in enumerate(words):
         if word != found[0]:
             written = forms.get(_bare(word).casefold(), Counter[str]())
             is_small = found[0].islower() and _is_common(word) and STYLES[style] is None
-            if _bare(found[0]) not in written and not is_small:
+            if number == 0 or (_bare(found[0]) not in written and not is_small):
                 faults.append(word)
     return tuple(faults)
 
