@@ -85,10 +85,8 @@ ACCEPTED: Mapping[str, frozenset[str]] = {
 CUES = NEGATES | POSSIBLE | ALLEGED | _words("proposed planned attempted potential proposal proposals plan plans bid")
 # Two words that mean a third, by the stem of the first.
 PAIRS = {("yet", "to"): "not", ("turn", "down"): "not", ("rul", "out"): "not", ("call", "for"): "urges"}
-PAIRS |= {
-    (stem(word), "against"): "opposes"
-    for word in "warn vote rule decide speak protest rally advise campaign come".split()
-}
+# With one of these "against" negates: "warns Kim against selling".
+AGAINST = frozenset(map(stem, "warn vote rule decide speak protest rally advise campaign come".split()))
 _TURNED = [
     tuple(map(stem, pair.split(":")))
     for pair in """win:lose rise:fall rise:drop climb:fall gain:lose increase:decrease increase:cut increase:reduce

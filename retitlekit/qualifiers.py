@@ -95,10 +95,11 @@ def _tokens(text: str, *, is_title: bool = False) -> list[str]:
             found.append("May")  # the month, or the prime minister; in Title Case it may be the verb
         else:
             found.append(small.removesuffix("'s").replace(".", ""))
-        if (meant := PAIRS.get((stem(found[-2]), found[-1])) if len(found) > 1 else None) and not (
-            meant == "not" and any(word in NEGATES for word in found[-4:-1])
-        ):
+        meant = PAIRS.get((stem(found[-2]), found[-1])) if len(found) > 1 else None
+        if meant and not (meant == "not" and any(word in NEGATES for word in found[-4:-1])):
             found.append(meant)
+        elif small == "against" and not AGAINST.isdisjoint(map(stem, found[-6:-1])):
+            found.append("opposes")
     return found
 
 

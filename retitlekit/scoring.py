@@ -249,6 +249,8 @@ def _judge(scorer: Scorer, columns: _Columns) -> tuple[dict[str, NDArray[np.obje
     for bound in zip(*arguments, strict=True) if arguments else [()] * len(rows_asked):
         try:
             results.append(scorer(**dict(zip(given, bound, strict=True))))
+        except RetitlekitError:  # a setting that is wrong, told by the scorer itself
+            raise
         except Exception as problem:  # noqa: BLE001, whatever a user's function raises must not take the others with it
             failures[len(results)] = problem
             results.append(None)
