@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from retitlekit.cues import (
     ACCEPTED,
+    AGAINST,
     ALLEGED,
     ASKING,
     ATTRIBUTES,
