@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from corruptions import BUILDERS, Spoilt, title_case
+from rewrites import rewrites
 from translations import TRANSLATED
 
 import retitlekit as rk
@@ -117,6 +118,22 @@ def translations(articles: list[rk.Article]) -> str:
     return f"{frame['gate_language'].eq(False).sum()} of {len(pairs)} translated titles are found by `language`."
 
 
+def rewritten(articles: list[rk.Article]) -> str:
+    """How the default gates judge rewrites in the manner of models, faithful and not."""
+    by_title = {article.title: article for article in articles}
+    pairs = [(by_title[old], new, gate) for old, new, gate in rewrites() if old in by_title]
+    if not pairs:
+        return "The articles of the rewrites are not among these."
+    frame = judged([new for _, new, _ in pairs], [article for article, _, _ in pairs], list(scorers.DEFAULT))
+    good = np.array([gate is None for _, _, gate in pairs])
+    found = [gate is not None and not frame[f"gate_{gate}"].iloc[n] for n, (_, _, gate) in enumerate(pairs)]
+    return (
+        f"Of {good.sum()} faithful rewrites in the manner of models {frame['passed'].to_numpy(bool)[good].sum()} pass all "
+        f"default gates; of {(~good).sum()} unfaithful ones {sum(found)} fail the gate that should say so, and "
+        f"{(~frame['passed'].to_numpy(bool)[~good]).sum()} fail one."
+    )
+
+
 def casings(articles: list[rk.Article]) -> str:
     """How many titles of one style are found by the gate for another."""
     ap = {a.id: told for a in articles if (told := recased(a.title, "ap", a.body))}
@@ -182,6 +199,8 @@ def main() -> None:
             *corruptions(articles),
             "",
             translations(articles),
+            "",
+            rewritten(articles),
             "",
             casings(articles),
             "",

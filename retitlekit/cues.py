@@ -122,3 +122,4 @@ BEFORE_MAY = _words(
     "in on of since until by early late mid last this next from theresa"
 )  # then it is the month, or the prime minister
 ASKING = _words("how why what who when where which")
+QUOTES = frozenset("\"“”'")

@@ -55,8 +55,22 @@ kosovo kosovar kosovars | thailand thai thais | cyprus cypriot cypriots | catalo
 flanders flemish | azerbaijan azeri azeris | australia australian aussie aussies | vatican papal pope holysee
 tory tories conservative conservatives | pm primeminister premier | mp mps memberofparliament | ceo chiefexecutive
 tb tuberculosis | aids hiv | ny nyc newyork | la losangeles | dc washington | f1 formulaone | g7 groupofseven
+utd united | oscars oscar academyaward academyawards | oap oaps pensioner pensioners
 g8 groupofeight | g20 groupoftwenty | ww1 wwi firstworldwar | ww2 wwii secondworldwar
 """
+# What a government's seat may stand for where it acts: "Moscow denies", but not "in Moscow".
+_SEATS = {
+    pair.split(":")[0]: pair.split(":")[1].split("+")
+    for pair in """washington:us+usa+unitedstates+american moscow:russia+russian+kremlin kremlin:russia+russian+putin
+    beijing:china+chinese tehran:iran+iranian pyongyang:northkorea+northkorean seoul:southkorea+southkorean
+    tokyo:japan+japanese london:uk+british+britain paris:france+french berlin:germany+german rome:italy+italian
+    madrid:spain+spanish brussels:eu+europeanunion+europeancommission+nato delhi:india+indian islamabad:pakistan+pakistani
+    kabul:afghanistan+afghan baghdad:iraq+iraqi damascus:syria+syrian ankara:turkey+turkish kyiv:ukraine+ukrainian
+    kiev:ukraine+ukrainian jerusalem:israel+israeli riyadh:saudi cairo:egypt+egyptian ottawa:canada+canadian
+    canberra:australia+australian warsaw:poland+polish athens:greece+greek pentagon:us+defensedepartment+usmilitary
+    whitehouse:us+unitedstates downingstreet:uk+british+primeminister wallstreet:us+dowjones+nasdaq""".split()
+}
+_BEFORE_SEATS = frozenset("as and but while after amid though".split())
 _PHRASES = tuple(  # names made of ordinary words, which Title Case hides
     tuple(name.split())
     for name in """
@@ -197,8 +211,12 @@ def name_claims(title: str, *texts: str) -> Claims | None:
     length = len(tokens) + sum(len(names.words) for names in known)
     english = is_english(frozenset(language), length=length)
     claims = _claimed(tokens, english)
-    unknown = [[token] for token in claims if not _is_known(token, known)]
-    phrases = [phrase for phrase in _phrases(tokens) if not _knows(phrase, known)] if english else []
+    unknown = [[token] for token in claims if not _is_known(token, known) and not _acts(token, tokens, known)]
+    phrases = [
+        phrase
+        for phrase in (_phrases(tokens) if english else ())
+        if not _knows(phrase, known) and not _acts(phrase[0], tokens, known, "".join(token.word for token in phrase))
+    ]
     unknown = [*([token] for [token] in unknown if not any(token in phrase for phrase in phrases)), *phrases]
     if unknown:
         short = _abbreviated(plain, known)
@@ -269,6 +287,16 @@ def _claimed(tokens: list[_Token], english: bool) -> list[_Token]:
     return claims
 
 
+def _acts(token: _Token, tokens: list[_Token], known: list[_Names], of: str = "") -> bool:
+    """Whether a name stands for a government that a text knows: at the head of a clause, as what does something."""
+    at = tokens.index(token)
+    heads = token.first or at == 0 or tokens[at - 1].word in _BEFORE_SEATS
+    meant = _SEATS.get(of or token.word, ())
+    return heads and any(
+        word in names.capitals or (len(word) > 8 and word in names.letters) for word in meant for names in known
+    )
+
+
 def _abbreviated(plain: str, known: list[_Names]) -> set[str]:
     """The words of spelled-out names that a text has as an acronym: United Nations where it says UN."""
     stretches = [words for run in _RUN.findall(plain) for words in _stretches(run)]
@@ -290,6 +318,7 @@ def _is_known(token: _Token, known: list[_Names]) -> bool:
         or (acronym and word in names.initials)
         or ((len(word) > 5 or not word.isalpha()) and word in names.letters)
         or any(other in names.capitals or (len(other) > 8 and other in names.letters) for other in synonyms)
+        or (len(word) > 2 and not acronym and any(other.startswith(word) for other in names.capitals))
         or _has_kin(word, names)
         for names in known
     )
