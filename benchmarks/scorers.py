@@ -125,12 +125,12 @@ def rewritten(articles: list[rk.Article]) -> str:
     if not pairs:
         return "The articles of the rewrites are not among these."
     frame = judged([new for _, new, _ in pairs], [article for article, _, _ in pairs], list(scorers.DEFAULT))
-    good = np.array([gate is None for _, _, gate in pairs])
+    good, passed = np.array([gate is None for _, _, gate in pairs]), frame["passed"].to_numpy(bool)
     found = [gate is not None and not frame[f"gate_{gate}"].iloc[n] for n, (_, _, gate) in enumerate(pairs)]
     return (
-        f"Of {good.sum()} faithful rewrites in the manner of models {frame['passed'].to_numpy(bool)[good].sum()} pass all "
-        f"default gates; of {(~good).sum()} unfaithful ones {sum(found)} fail the gate that should say so, and "
-        f"{(~frame['passed'].to_numpy(bool)[~good]).sum()} fail one."
+        f"Of {good.sum()} faithful rewrites in the manner of models {passed[good].sum()} pass all default gates; of "
+        f"{(~good).sum()} unfaithful ones {sum(found)} fail the gate that should say so, {(~passed[~good]).sum()} fail "
+        "any."
     )
 
 

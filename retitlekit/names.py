@@ -24,7 +24,8 @@ from retitlekit.words import ENGLISH, STOP_WORDS, is_english, is_ordinary
 _LETTERS = re.compile(r"[^\W_]+")
 
 _TOKEN = re.compile(r"[^\W_](?:\.[^\W_])+\.?|[^\W_]+(?:['.&][^\W_]+)*")  # U.S., O'Neill's, AT&T
-_RUN = re.compile(r"[A-Z][\w'.]*(?:[ -](?:(?:of|the|for|and the|and|de|du|del|la|in|on) )*[A-Z][\w'.]*)+")
+_RUN = re.compile(r"[A-Z][\w'.]*(?:[ -](?:(?:of|the|for|and the|and|&|de|du|del|la|in|on) )*[A-Z][\w'.]*)+")
+_CAMEL = re.compile(r"(?:[A-Z][a-z]+){2,}")
 _OPENS = re.compile(r"(?:^|[:;?!…|(\[\"“”«„‘]|\.\s|(?<!\w)'|\s[-–—/]|—)\s*$")  # what stands before a first word
 _UNCASED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")  # Chinese, Japanese, Korean
 _GERMAN = frozenset("der das und nicht ist ein eine auch wird".split())  # writes every noun with a capital
@@ -64,7 +65,8 @@ _SEATS = {
     for pair in """washington:us+usa+unitedstates+american moscow:russia+russian+kremlin kremlin:russia+russian+putin
     beijing:china+chinese tehran:iran+iranian pyongyang:northkorea+northkorean seoul:southkorea+southkorean
     tokyo:japan+japanese london:uk+british+britain paris:france+french berlin:germany+german rome:italy+italian
-    madrid:spain+spanish brussels:eu+europeanunion+europeancommission+nato delhi:india+indian islamabad:pakistan+pakistani
+    madrid:spain+spanish
+    brussels:eu+europeanunion+europeancommission+nato delhi:india+indian islamabad:pakistan+pakistani
     kabul:afghanistan+afghan baghdad:iraq+iraqi damascus:syria+syrian ankara:turkey+turkish kyiv:ukraine+ukrainian
     kiev:ukraine+ukrainian jerusalem:israel+israeli riyadh:saudi cairo:egypt+egyptian ottawa:canada+canadian
     canberra:australia+australian warsaw:poland+polish athens:greece+greek pentagon:us+defensedepartment+usmilitary
@@ -158,6 +160,11 @@ def _names(text: str) -> _Names:
     folded = {token: _fold(token) for token in tokens}
     initials = {
         "".join(word[0] for word in words).casefold() for run in _RUN.findall(plain) for words in _stretches(run)
+    }
+    initials |= {  # GlaxoSmithKline; Top of the Pops
+        "".join(re.findall(pattern, name)).casefold()
+        for found, pattern in ((_CAMEL, "[A-Z]"), (_RUN, r"\b\w"))
+        for name in found.findall(plain)
     }
     capitals = frozenset(word for token, word in folded.items() if not token.islower())
     kin: dict[str, list[str]] = {}

@@ -101,9 +101,8 @@ UNITS = {
     for word in words.split()
 }
 _SIGNS = {"%": "%", "$": "dollar", "€": "euro", "£": "pound", "¥": "yen yuan", "₹": "rupee", "₽": "rouble"}
-_UNIT_AFTER = re.compile(
-    rf"[\s\u00a0\u202f-]?(?:([{''.join(_SIGNS)}])|per cent\b|({'|'.join(sorted(UNITS, key=len, reverse=True))})\b)"
-)
+_UNIT_WORD = "|".join(map(re.escape, sorted(UNITS, key=len, reverse=True)))
+_UNIT_AFTER = re.compile(rf"[\s\u00a0\u202f-]?(?:([{''.join(_SIGNS)}])|per cent\b|({_UNIT_WORD})\b)")
 _PEOPLE_AFTER = re.compile(rf"(?:[\s-][^\W\d_]+){{0,2}}?[\s-](?:{'|'.join(_UNIT_WORDS['people'].split())})\b")
 _UNIT_BEFORE = re.compile(rf"([$€£¥₹₽])\s?$|\b({'|'.join(_MONTHS)})\s(?:the\s)?$")
 _PEOPLE_BEFORE = re.compile(r"\b(?:kill|injur|wound|hurt|arrest|behead|execut)\w*\s(?:\w+\s){0,2}$")

@@ -356,7 +356,8 @@ def _is_cut_out(tokens: list[str], clause: _Clause) -> bool:
 
 def _is_after_to(tokens: list[str], at: int) -> bool:
     """Whether a verb has a headline's future before it: "to sign", "to be signed"."""
-    return "to" in (tokens[at - 1 : at] if tokens[at - 1 : at] != ["be"] else tokens[at - 2 : at - 1])
+    before = [token for token in tokens[max(0, at - 4) : at] if token not in QUOTES]
+    return before[-1:] == ["to"] or before[-2:] == ["to", "be"]
 
 
 def _share(stems: frozenset[str], reading: _Reading, place: int) -> float:

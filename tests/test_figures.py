@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retitlekit.figures import kept_numbers, number_claims
+from retitlekit.numerals import UNITS
 
 SAME_VALUE = [
     ("2,000 flee", "Two thousand people fled."),
@@ -128,6 +129,12 @@ def test_vague_words_claim_nothing(title: str) -> None:
 def test_what_can_be_reckoned_is_supported(title: str, text: str, published_at: str | None) -> None:
     """Ages and spans follow from years that the text gives."""
     assert () == number_claims(title, text, published_at=published_at).unsupported
+
+
+@pytest.mark.parametrize("unit", [*UNITS, "aim", "pxm", "a m"])
+def test_any_word_may_follow_a_number(unit: str) -> None:
+    """Every word for a unit is read, and words that look like one are none."""
+    assert () == number_claims(f"12 {unit}", f"12 {unit}").unsupported
 
 
 def test_numbers_kept_and_dropped() -> None:
