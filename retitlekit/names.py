@@ -120,6 +120,7 @@ class _Names:
 
     words: frozenset[str]  # every word, folded
     capitals: frozenset[str]  # those written with a capital
+    acronyms: frozenset[str]  # those in capitals throughout
     initials: frozenset[str]  # of capitalised words in a row
     letters: str  # the whole text without its gaps
     kin: dict[str, list[str]]  # words written with a capital, by their first four letters
@@ -169,10 +170,13 @@ def _names(text: str) -> _Names:
     capitals = frozenset(word for token, word in folded.items() if not token.islower())
     kin: dict[str, list[str]] = {}
     for word in capitals - _CALENDAR:
+        if is_ordinary(word):  # "More" at the head of a sentence is no kin of Moreno
+            continue
         kin.setdefault(word[:4], []).append(word)
     words = frozenset(folded.values())
     letters = "".join(_LETTERS.findall(plain.casefold()))
-    return _Names(words, capitals, frozenset(initials), letters, kin, words & (_GERMAN | ENGLISH))
+    acronyms = frozenset(word for token, word in folded.items() if token.isupper() and len(word) > 1)
+    return _Names(words, capitals, acronyms, frozenset(initials), letters, kin, words & (_GERMAN | ENGLISH))
 
 
 def _stretches(run: str) -> Iterator[list[str]]:
@@ -311,7 +315,7 @@ def _abbreviated(plain: str, known: list[_Names]) -> set[str]:
     return {
         _fold(word)
         for words, short in zip(stretches, initials, strict=True)
-        if any(short in names.capitals for names in known)
+        if any(short in names.acronyms for names in known)
         for word in words
     }
 
