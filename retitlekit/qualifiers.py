@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import NamedTuple
 
 from retitlekit.cues import (
@@ -201,10 +201,10 @@ def lost_qualifiers(title: str, body: str, original_title: str = "") -> dict[Kin
     {}
     """
     readings = [_read(text) for text in (original_title, body) if text]
-    words = _tokens(title, is_title=True)
+    said, old = _say(title), _say_once(original_title)
     lost: dict[Kind, Lost] = {}
-    for part, tokens in enumerate(_parts(words)):
-        stems = _stems(tokens)
+    for part, tokens in enumerate(_parts(said.tokens)):
+        stems = _stems(tokens) if part else said.stems
         for number, reading in enumerate(readings):
             least = 0.5 if original_title and number == 0 else 0.6
             for clause in reading.clauses:
@@ -220,87 +220,85 @@ def lost_qualifiers(title: str, body: str, original_title: str = "") -> dict[Kin
                     or (share >= 0.3 and _is_cut_out(tokens, clause))
                 ) and not any(_is_bare(stems, clause, reading, other, share - 0.15) for other in readings):
                     lost[kind] = Lost(kind, clause.cue, reading.sentences[clause.place])
-    old = _old_tokens(original_title)
-    told_first = (
-        *_lost_words(words, old),
-        *_turned_words(words, readings),
-        _lost_question(words, old),
-        _lost_source(title, words, old),
-    )
-    return {each[0]: Lost(*each, original_title) for each in told_first if each} | lost
+    more = *_turned_words(said, readings), *_lost_words(said, old), _lost_question(said, old), _lost_source(said, old)
+    return lost | {each.kind: each for each in more if each}
 
 
-_old_tokens = lru_cache(maxsize=_KEPT_TEXTS)(partial(_tokens, is_title=True))
-_KindAndWord = tuple[Kind, str]
+class _Said(NamedTuple):
+    """A title, read."""
+
+    text: str
+    tokens: list[str]
+    stems: frozenset[str]
+
+
+def _say(title: str) -> _Said:
+    tokens = _tokens(title, is_title=True)
+    return _Said(title, tokens, _stems(tokens))
+
+
+_say_once = lru_cache(maxsize=_KEPT_TEXTS)(_say)
 
 
 def _stems(tokens: list[str]) -> frozenset[str]:
     return frozenset(filter(None, map(_content, tokens)))
 
 
-def _lost_words(tokens: list[str], old: list[str]) -> Iterator[_KindAndWord]:
-    """The qualifiers that a title left out of an original title of which it has nearly all else."""
-    new, stems, told = set(tokens).difference(old), _stems(tokens), _stems(old) - CUE_STEMS
-    if len(told - stems) * 3 > len(told):
-        return
-    for at, token in enumerate(old):
-        kinds = list(_kinds(old, at))
-        if (
-            token == "to"
-            and at
-            and tokens.count("to") < old.count("to")
-            and stem(old[at - 1]) not in TAKES_TO
-            and stem(old[at - 1]) not in CUE_STEMS
-        ):
-            kinds.append("planned")  # "Apple to hold event": a headline's future
-        elif token in tokens:
-            continue
-        for kind in kinds:
-            scope = _governed(old, at + 1, far=False)
-            heads = [n for n, word in enumerate(tokens) if scope and _content(word) == scope[0]]
-            to_come = kind in TO_COME and any(_is_after_to(tokens, n) for n in heads)
-            if heads and new.isdisjoint(ACCEPTED[kind]) and not to_come:
-                yield KIND_OF[kind], token
-
-
-def _turned_words(tokens: list[str], readings: list[_Reading]) -> Iterator[_KindAndWord]:
+def _turned_words(said: _Said, readings: list[_Reading]) -> Iterator[Lost]:
     """The words of which a title has the opposite, which the article never has: "lose" where it says "wins"."""
-    stems = _stems(tokens)
-    known = frozenset().union(*(words for reading in readings for words in reading.stems))
-    for word in stems & OPPOSITES.keys() - known:
+    turned = said.stems & OPPOSITES.keys()
+    if not turned or not NEGATES.isdisjoint(said.tokens):
+        return
+    for word in turned:
+        if any(word in reading.weight for reading in readings):
+            continue
         for reading in readings:
             for place, words in enumerate(reading.stems):
-                opposite = next(
-                    iter((OPPOSITES[word] & words) - reading.governed[place].get("negation", frozenset())), None
-                )
-                if opposite and NEGATES.isdisjoint(tokens) and _share(stems - {word}, reading, place) >= 0.6:
-                    yield "negation", opposite
-                    return
+                opposites = OPPOSITES[word] & words - reading.governed[place].get("negation", frozenset())
+                if opposites and _share(said.stems - {word}, reading, place) >= 0.6:
+                    yield Lost("negation", min(opposites), reading.sentences[place])
 
 
-def _is_negated(tokens: list[str]) -> bool:
-    return not NEGATES.isdisjoint(tokens)
+def _lost_words(said: _Said, old: _Said) -> Iterator[Lost]:
+    """The qualifiers that a title left out of an original title of which it has nearly all else."""
+    told = old.stems - CUE_STEMS
+    if len(told - said.stems) * 3 > len(told):
+        return
+    new = set(said.tokens).difference(old.tokens)
+    for at, token in enumerate(old.tokens):
+        kinds = list(_kinds(old.tokens, at))
+        if token == "to" and at and said.tokens.count("to") < old.tokens.count("to"):
+            before = stem(old.tokens[at - 1])
+            if before not in TAKES_TO and before not in CUE_STEMS:
+                kinds.append("planned")  # "Apple to hold event": a headline's future
+        elif token in said.tokens:
+            continue
+        for kind in kinds:
+            scope = _governed(old.tokens, at + 1, far=False)
+            heads = [n for n, word in enumerate(said.tokens) if scope and _content(word) == scope[0]]
+            to_come = kind in TO_COME and any(_is_after_to(said.tokens, n) for n in heads)
+            if heads and new.isdisjoint(ACCEPTED[kind]) and not to_come:
+                yield Lost(KIND_OF[kind], token, old.text)
 
 
-def _lost_question(tokens: list[str], old: list[str]) -> _KindAndWord | None:
+def _lost_question(said: _Said, old: _Said) -> Lost | None:
     """The "How" or the question mark of an original title of which the title makes a plain statement."""
-    if not old or not (old[0] in ("how", "whether") or old[-1] == "?"):
+    if not old.tokens or not (old.tokens[0] in ("how", "whether") or old.tokens[-1] == "?"):
         return None
-    said, asked = _stems(tokens), _stems(old)
-    open_still = POSSIBLE | ALLEGED | OPEN | ASKING
-    if not open_still.isdisjoint(tokens) or 5 * len(said & asked) < 4 * len(said) or not said:
+    is_open = not (POSSIBLE | ALLEGED | OPEN | ASKING).isdisjoint(said.tokens)
+    if is_open or not said.stems or 5 * len(said.stems & old.stems) < 4 * len(said.stems):
         return None
-    return "modality", "?" if old[-1] == "?" else old[0]
+    return Lost("modality", "?" if old.tokens[-1] == "?" else old.tokens[0], old.text)
 
 
-def _lost_source(title: str, tokens: list[str], old: list[str]) -> _KindAndWord | None:
+def _lost_source(said: _Said, old: _Said) -> Lost | None:
     """The word by which the original title said whose claim it is, if the title makes the claim its own."""
-    at = next((n for n, token in enumerate(old) if token in ATTRIBUTES), None)
-    if at is None or not SPEECH.isdisjoint(tokens) or HEDGED.search(title):
+    at = next((n for n, token in enumerate(old.tokens) if token in ATTRIBUTES), None)
+    if at is None or not SPEECH.isdisjoint(said.tokens) or HEDGED.search(said.text):
         return None
-    ends = next((n for n in range(at, 0, -1) if old[n] in ",—–"), None)
-    said = _stems(old[:ends] if ends is not None else old[at + 1 :])
-    return ("attribution", old[at]) if 2 * len(said & _stems(tokens)) > len(said) else None
+    ends = next((n for n in range(at, 0, -1) if old.tokens[n] in ",—–"), None)
+    claim = _stems(old.tokens[:ends] if ends is not None else old.tokens[at + 1 :])
+    return Lost("attribution", old.tokens[at], old.text) if 2 * len(claim & said.stems) > len(claim) else None
 
 
 def _holds_all(stems: frozenset[str], clause: _Clause, reading: _Reading) -> bool:
