@@ -13,7 +13,7 @@ from pathlib import Path
 from retitlekit.words import bases
 
 YOUNGER = """
-"" abortionist aftershock airspace airstrike aka alright antiviral anymore app ayatollah backbencher backlash ballpark
+abortionist aftershock airspace airstrike aka alright antiviral anymore app ayatollah backbencher backlash ballpark
 benchmark biometric biopic bitcoin blockbuster blockchain blog blogger boardroom bookmaker broadband brokerage burqa
 cafe carjacking carmaker chatbot cheque childcare climate contactee coronavirus cricketer crypto cryptocurrency cyber
 cyclist debutant deepfake demo deploy derby detainee diva dossier download downside downturn drone dronestrike

@@ -23,8 +23,8 @@ from retitlekit.leaks import echoes, find_leaks
 from retitlekit.names import kept_names, name_claims
 from retitlekit.qualifiers import lost_qualifiers
 from retitlekit.titles import extract_title
-from retitlekit.tone import sounds_english
 from retitlekit.widths import CHANNELS, Limit, em_width
+from retitlekit.words import sounds_english
 
 Reasoned = tuple[bool, str | None]
 
@@ -89,7 +89,7 @@ _BRACKETS = "()", "[]", "“”", "«»", "「」"
 def whole(title: str, finish_reason: str | None = None) -> Reasoned:
     """The title does not break off: no ellipsis or hanging word at its end, no quote or bracket left open.
 
-    Nor did the model stop at its limit. False alarms: {whole}.
+    Nor did the model stop at its limit. No false alarms.
     """
     if finish_reason in _CUTS:
         return False, f"finish_reason {finish_reason!r}"
@@ -140,7 +140,7 @@ def length(title: str, *, channel: str = "page") -> Reasoned:
     """The title fits a channel of `retitlekit.widths.CHANNELS`: by default the head of a page, 110 characters.
 
     Newsrooms ask for 80 to 100 characters there; a completion that goes on is no title. Narrower channels are a choice:
-    ``partial(rk.scorers.length, channel="push")``, or `fits()` for several. False alarms: {length}.
+    ``partial(rk.scorers.length, channel="push")``, or `fits()` for several. No false alarms.
     """
     problem = _channel(channel).problem(title)
     return problem is None, problem
@@ -150,7 +150,7 @@ def width(title: str, *, em: float = GOOGLE_EM) -> Reasoned:
     """The title is at most `em` wide, set in Arial, so that it is not cut in search results.
 
     Google gives no number; 29.6 em is 652 px at 22 px, as measured, and the 592 px at 20 px of older advice. Of titles
-    that people wrote {width} are wider: this is a channel's limit, not a fault.
+    that people wrote 22 % are wider: this is a channel's limit, not a fault.
     """
     wide = em_width(title)
     return wide <= em, None if wide <= em else f"{wide:.1f} em, {wide - em:.1f} too wide"
@@ -204,7 +204,7 @@ def casing(title: str, article: Article, *, style: str = "sentence") -> Reasoned
     """The title has the capitals of a house style: "sentence", "ap" or "nyt"; see `retitlekit.casing`.
 
     What the article writes with a capital inside its sentences is a name in every style: "US" stays "US". Of Wikinews
-    titles, which are meant to be in sentence case, {casing} are not. Does not apply to German, to scripts without case,
+    titles, which are meant to be in sentence case, 6 % are not. Does not apply to German, to scripts without case,
     and without a body. Choose a style with ``partial(rk.scorers.casing, style="ap")``.
     """
     faults = casing_faults(title, style, article.body)
@@ -252,7 +252,7 @@ def numbers(title: str, article: Article) -> Numbers | None:
 
     Three scores: how many numbers of the original title are `numbers_kept` and `numbers_dropped`, which is information,
     and how many are `numbers_invented`, which is the alarm. Quantities are what summarisers most often invent (Zhao,
-    Cohen and Webber 2020). False alarms: {numbers}.
+    Cohen and Webber 2020). False alarms: 0.4 %.
     """
     original = own_title(article)
     if not (article.body or original):
@@ -285,7 +285,7 @@ def names(title: str, article: Article) -> Names | None:
 
     Three scores: `names_kept` and `names_dropped` of the original title, and `names_invented`, as in `numbers`. The
     precision of entities against the source (Nan et al. 2021), without a model. Does not apply where capitals do not
-    mark names: German, Chinese, Japanese, Korean, Arabic and the like. False alarms: {names}.
+    mark names: German, Chinese, Japanese, Korean, Arabic and the like. False alarms: 1.1 %.
     """
     original = own_title(article)
     claims = name_claims(title, article.body, original) if article.body or original else None
@@ -310,7 +310,7 @@ def events(title: str, article: Article) -> Reasoned | None:
     """The article tells of every grave event of the title: deaths, arrests, resignations, attacks.
 
     See `retitlekit.events.untold_events`. It finds the "dead" that a machine made up, not a death ascribed to somebody
-    else. English only. False alarms: {events}.
+    else. English only. No false alarms.
     """
     original = own_title(article)
     if not article.body or not sounds_english(article.body):
@@ -335,7 +335,8 @@ def qualifiers(title: str, article: Article) -> Qualifiers | None:
 
     "Did not sell" came back as "sells", "may sell" as "will sell", "X says Y" as plain "Y"; the last is asked of the
     original title only, since most sentences of an article say whose claim they are. See
-    `retitlekit.qualifiers.lost_qualifiers`. English only. False alarms: {qualifiers}.
+    `retitlekit.qualifiers.lost_qualifiers`. English only. False alarms: none of negation and attribution, 1.5 % of
+    modality.
     """
     original = own_title(article)
     if not sounds_english(article.body, original, title):

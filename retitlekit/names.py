@@ -19,7 +19,7 @@ from typing import NamedTuple
 from rapidfuzz import fuzz, process
 
 from retitlekit.claims import KEPT_TEXTS, Claims
-from retitlekit.words import ENGLISH, STOP_WORDS, is_english, is_ordinary
+from retitlekit.words import ENGLISH, ENGLISH_IN_TITLES, STOP_WORDS, is_english, is_ordinary
 
 _LETTERS = re.compile(r"[^\W_]+")
 
@@ -94,7 +94,6 @@ _PHRASES = tuple(  # names made of ordinary words, which Title Case hides
     """.replace("\n", "|").split("|")
     if name.strip()
 )
-_ENGLISH_IN_TITLES = ENGLISH | frozenset("in of as on at is are over not says will amid against".split())
 _CALENDAR = frozenset(  # no names are akin to these: Saturday, Saturn
     """
     monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september
@@ -255,7 +254,7 @@ def kept_names(original_title: str, title: str) -> tuple[tuple[str, ...], tuple[
 def _own_names(title: str) -> Mapping[str, str]:
     """The names that a title claims: folded, and as written."""
     tokens = _tokens(_plain(title))
-    english = not _ENGLISH_IN_TITLES.isdisjoint(token.word for token in tokens)
+    english = not ENGLISH_IN_TITLES.isdisjoint(token.word for token in tokens)
     return {token.word: token.text for token in _claimed(tokens, english)}
 
 

@@ -50,8 +50,9 @@ from retitlekit.gates import (
     width,
 )
 from retitlekit.names import main_names, names_in
-from retitlekit.tone import hype_words, plainness, sentiment, sounds_english
+from retitlekit.tone import hype_words, plainness, sentiment
 from retitlekit.widths import em_width
+from retitlekit.words import sounds_english
 
 Judged = bool | float | None
 Result = Judged | tuple[Judged, str | None] | Mapping[str, Any]
@@ -135,7 +136,7 @@ def entity_coverage(title: str, article: Article) -> float | None:
     """Share of the article's three main names that the title has, by how often the article has them, 0 to 1.
 
     Names in the first paragraph count twice. The recall of entities by salience (Trani et al. 2016), without a model.
-    Editors' titles of Wikinews reach {entity_coverage} on average.
+    Editors' titles of Wikinews reach .6 on average.
     """
     wanted = main_names(article.body)
     if not wanted:
@@ -147,27 +148,27 @@ def entity_coverage(title: str, article: Article) -> float | None:
 def hype(title: str) -> tuple[int, str | None]:
     """How many words and signs promise more than news: "slams", "shocking", "you won't believe", "!".
 
-    A list that a desk can read and argue with, `retitlekit.tone.HYPE`. Editors' titles of Wikinews: {hype}.
+    A list that a desk can read and argue with, `retitlekit.tone.HYPE`. Editors' titles of Wikinews have one in a
+    hundred.
     """
     found = hype_words(title)
     return len(found), ", ".join(found) or None
 
 
-def sentiment_drift(title: str, original_title: str) -> float | None:
+def sentiment_drift(title: str, original_title: str, article: Article) -> float | None:
     """How much better (+) or worse (-) the title sounds than the original title, -2 to 2, by VADER.
 
     Negative words bring clicks (Robertson et al. 2023: +2.3 % each), so what is chosen by clicks drifts down. Watch the
     mean; do not reward it. English only.
     """
-    if not (title.isascii() or sounds_english(title, original_title)):
-        return None
-    return sentiment(title) - sentiment(original_title)
+    return sentiment(title) - sentiment(original_title) if sounds_english(title, original_title, article.body) else None
 
 
 def simplicity(title: str, article: Article) -> float | None:
     """Share of the title's words that are common and of at most two syllables, 0 to 1; names do not count.
 
-    Readers prefer simple headlines (Shulman et al. 2024). English only. Editors' titles of Wikinews reach {simplicity}.
+    Readers prefer simple headlines (Shulman et al. 2024). English only. Editors' titles of Wikinews reach .8
+    on average.
     """
     return plainness(title) if sounds_english(title, article.body, own_title(article)) else None
 
@@ -221,7 +222,10 @@ DEFAULT: tuple[Scorer, ...] = (
     sentiment_drift,
     simplicity,
 )
-"""The gates that are right for every desk, and the scores. {default} of the titles that people wrote pass all."""
+"""The gates that are right for every desk, and the scores.
+
+Of the titles that people wrote 97 % pass them all; see `benchmarks/scorers.md`.
+"""
 
 
 def _is_unspaced(text: str) -> bool:

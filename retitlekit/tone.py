@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from retitlekit.words import ENGLISH, STOP_WORDS, is_ordinary
+from retitlekit.words import STOP_WORDS, is_ordinary
 
 HYPE = """
 absolutely|amazing|astonishing|awesome|bizarre|blockbuster|bombshell|breathtaking|brutal|chilling|crazy|epic|explosive
@@ -74,8 +74,3 @@ def plainness(title: str) -> float | None:
 @lru_cache(maxsize=65536)
 def _is_plain(word: str) -> bool:
     return word in STOP_WORDS or (len(_VOWELS.findall(_SILENT.sub("", word))) <= 2 and is_ordinary(word))
-
-
-def sounds_english(*texts: str) -> bool:
-    """Whether a text holds a small English word: titles are too short to ask for more."""
-    return any(not ENGLISH.isdisjoint(text.casefold().split()) for text in texts)

@@ -83,10 +83,25 @@ _IRREGULAR = dict(
 )
 ENGLISH = frozenset("the and for with from after by to that was".split())
 
+ENGLISH_IN_TITLES = ENGLISH | frozenset("in of as on at is are over not says will amid against".split())
+
 
 def is_english(words: frozenset[str], *, length: int) -> bool:
     """Whether the lower-case `words` of a text of `length` words hold enough small English ones."""
     return len(ENGLISH & words) >= min(3, 1 + length // 50)
+
+
+def sounds_english(*texts: str) -> bool:
+    """Whether the longest of some texts is English; of titles alone one small English word is asked."""
+    return _sounds_english(max(texts, key=len))
+
+
+@lru_cache(maxsize=1024)
+def _sounds_english(text: str) -> bool:
+    words = text.casefold().split()
+    return (
+        is_english(frozenset(words), length=len(words)) if len(words) > 20 else not ENGLISH_IN_TITLES.isdisjoint(words)
+    )
 
 
 @lru_cache(maxsize=65536)
