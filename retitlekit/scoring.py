@@ -249,7 +249,7 @@ def _judge(scorer: Scorer, columns: _Columns) -> tuple[dict[str, NDArray[np.obje
     for bound in zip(*arguments, strict=True) if arguments else [()] * len(rows_asked):
         try:
             results.append(scorer(**dict(zip(given, bound, strict=True))))
-        except RetitlekitError:  # a setting that is wrong, told by the scorer itself
+        except FrameError:  # a setting that is wrong, told by the scorer itself
             raise
         except Exception as problem:  # noqa: BLE001, whatever a user's function raises must not take the others with it
             failures[len(results)] = problem
@@ -257,8 +257,9 @@ def _judge(scorer: Scorer, columns: _Columns) -> tuple[dict[str, NDArray[np.obje
     if failures:
         _tell(name, failures, columns, rows_asked)
     made = _columns_of(scorer, name, results, failures)
-    failed = spread([place in failures for place in range(len(results))])
-    return {column: spread(values) for column, values in made.items()}, failed == True  # noqa: E712, None is not
+    failed = np.zeros(len(columns.frame), bool)
+    failed[rows] = np.array([place in failures for place in range(len(results))], bool)[inverse]
+    return {column: spread(values) for column, values in made.items()}, failed
 
 
 def _tell(name: str, failures: dict[int, Exception], columns: _Columns, rows_asked: list[int]) -> None:
