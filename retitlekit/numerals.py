@@ -210,9 +210,12 @@ def _spelled(words: str) -> Iterator[tuple[float, int, int]]:
         word = word if word in _SMALL or word in _BIG or word == "and" else word.removesuffix("s")
         small, big = _SMALL.get(word), _BIG.get(word, 0)
         joins = group % 100 == 0 or (small is not None and small < 10 and group % 100 >= 20 and group % 10 == 0)
-        if big >= below or (small is not None and not joins):
-            yield float(total + (0 if big >= below else group)), start, end
-            total, group, below, start = 0, group if big >= below else 0, math.inf, found.start()
+        if big >= below:
+            yield float(total), start, end
+            total, below, start = 0, math.inf, found.start()
+        elif (small is not None and not joins) or (big in (12, 100) and group >= 100):
+            yield float(total + group), start, end
+            total, group, below, start = 0, 0, math.inf, found.start()
         if small is not None:
             group += small
         elif big in (12, 100):

@@ -151,6 +151,12 @@ def test_any_text_is_read(title: str, text: str, published_at: str | None) -> No
     assert () == number_claims(title, title).unsupported
 
 
+@pytest.mark.parametrize("title", ["one hundred and " * 200, "9" * 400 + " dead", "million " * 200, "1,2." * 200])
+def test_endless_numbers_are_read(title: str) -> None:
+    """No heap of number words or digits overflows."""
+    assert () == number_claims(title, title).unsupported
+
+
 NUMBERLIKE = st.text(alphabet="0123456789.,'½ -–toandmillionhundrkXVI年万٣H", max_size=60)
 
 
