@@ -30,7 +30,7 @@ _ROOMS = {
     "models": ("Model", "available_models", "load_models"),
     "plans": ("Estimate", "estimate", "plan"),
     "prompts": ("Prompt", "load_prompts", "save_prompt"),
-    "scorers": ("score",),
+    "scoring": ("score",),
     "store": ("Batch",),
     "sweeps": ("Job", "arun", "run", "start", "sweep"),
     "titles": ("extract_title",),
