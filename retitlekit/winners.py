@@ -19,6 +19,7 @@ from retitlekit.articles import Article
 from retitlekit.errors import FrameError, PromptError
 from retitlekit.frame import check
 from retitlekit.prompts import Prompt, load_prompts, save_prompt
+from retitlekit.variants import same, variant_name
 
 _FROM_THE_FRAME = {"title", "body", "lead"}  # what of an article a frame keeps, as a template calls it
 
@@ -85,7 +86,7 @@ def save_winner(
     if "prompt" not in by:
         raise FrameError(f"this board ranks {', '.join(by)}, not prompts: there is no prompt to save")
     row = _chosen(board, force)
-    tested = frame[_same(frame, row, by)]
+    tested = frame[same(frame, row[by].to_dict())]
     if tested.empty:
         raise FrameError("the frame has no trial of the board's winner: give the frame that was decided on")
     parent = _parent(str(row["prompt"]), tested, prompts)
@@ -108,15 +109,6 @@ def save_winner(
     return path
 
 
-def variant_name(variant: Mapping[Any, Any]) -> str:
-    """A variant in words, from column to value: ``contract-body · openai/gpt-4o-mini · T 0.7``."""
-    return " · ".join("T " * (column == "temperature") + _word(value) for column, value in variant.items())
-
-
-def _word(value: Any) -> str:
-    return "default" if pd.isna(value) else f"{value:g}" if isinstance(value, float) else str(value)
-
-
 def _chosen(board: pd.DataFrame, force: bool) -> pd.Series[Any]:
     winners = board[board["verdict"] == "winner"]
     if len(winners):
@@ -127,15 +119,6 @@ def _chosen(board: pd.DataFrame, force: bool) -> pd.Series[Any]:
         said = board.attrs.get("sentence", "No clear winner.")
         raise FrameError(f"{said} Pass force=True to save the first row all the same")
     return board.iloc[0]
-
-
-def _same(frame: pd.DataFrame, row: pd.Series[Any], by: Sequence[str]) -> NDArray[np.bool_]:
-    same = np.ones(len(frame), bool)
-    for name in by:
-        column = frame[name]
-        alike = column.isna() if pd.isna(row[name]) else column.eq(row[name]).fillna(False)
-        same &= alike.to_numpy(bool)
-    return same
 
 
 def _parent(name: str, tested: pd.DataFrame, prompts: Mapping[str, Prompt] | Iterable[Prompt]) -> Prompt:
