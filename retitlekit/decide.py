@@ -222,9 +222,7 @@ def _ranked(estimate: Floats, n: NDArray[np.int64]) -> list[int]:
 # ------------------------------------------------------------------------------------------------------- the board
 
 
-def _board(
-    variants: Variants, frame: pd.DataFrame, found: _Found, base: int | None, confidence: float
-) -> pd.DataFrame:
+def _board(variants: Variants, frame: pd.DataFrame, found: _Found, base: int | None, confidence: float) -> pd.DataFrame:
     k = len(variants)
     best = found.against(found.order[0] if found.order else 0)
     p, verdicts, more = _verdicts(found, best, confidence)

@@ -150,6 +150,11 @@ def student(p: float, freedom: int) -> float:
     return z + sum(term / float(freedom) ** power for power, term in enumerate(terms, 1))
 
 
+def normal(p: float) -> float:
+    """Quantile of the normal distribution."""
+    return _NORMAL.inv_cdf(p)
+
+
 def wilson(share: Floats, n: Floats, confidence: float) -> tuple[Floats, Floats]:
     """Wilson's interval (1927) for a share of n articles; NaN where n is 0."""
     z = _NORMAL.inv_cdf((1 + confidence) / 2)

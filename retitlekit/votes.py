@@ -191,8 +191,8 @@ def _checked(vote: Mapping[str, Any], place: str) -> dict[str, Any]:
     record = {name: None if _missing(vote.get(name)) else vote[name] for name in _NAMES}
     if isinstance(record["voted_at"], datetime):
         moment = record["voted_at"]
-        record["voted_at"] = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat(
-            timespec="microseconds"
+        record["voted_at"] = (
+            (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat(timespec="microseconds")
         )
     for name in ("article", "left", "right", "voter", "voted_at"):
         if not isinstance(record[name], str) or not record[name].strip():
@@ -281,7 +281,9 @@ def _records(where: str | os.PathLike[str]) -> list[dict[str, Any]]:
 def _warn_torn(place: str) -> None:
     import warnings
 
-    warnings.warn(f"{place}: the last line is torn, as a crash leaves it; it is left out", RetitlekitWarning, stacklevel=4)
+    warnings.warn(
+        f"{place}: the last line is torn, as a crash leaves it; it is left out", RetitlekitWarning, stacklevel=4
+    )
 
 
 def _parsed(line: str, place: str) -> dict[str, Any]:
