@@ -27,7 +27,9 @@ from retitlekit.rubrics import PAIR_CHOICES, Rubric, load_rubrics
 from retitlekit.sweeps import run
 from retitlekit.variants import BY
 
-_VERDICT = re.compile(r"(?:[*_`\"'>\s]*(?:final\s+)?verdict[*_`\"'\s]*[:=])?[*_`\"'\s]*(.+?)[*_`\"'.!\s]*", re.IGNORECASE)
+_VERDICT = re.compile(
+    r"(?:[*_`\"'>\s]*(?:final\s+)?verdict[*_`\"'\s]*[:=])?[*_`\"'\s]*(.+?)[*_`\"'.!\s]*", re.IGNORECASE
+)
 _GATE = "decided by a gate"
 
 
@@ -110,7 +112,9 @@ def judge(
         {
             "row": answered.index.to_numpy() % len(rows),
             "score": said["answer"].map(asked.choices).astype("Float64").to_numpy(),
-            "why": answered["model"].astype(str).to_numpy() + ": " + said["answer"].fillna(said["problem"]).to_numpy(object),
+            "why": answered["model"].astype(str).to_numpy()
+            + ": "
+            + said["answer"].fillna(said["problem"]).to_numpy(object),
         }
     )
     by_row = each.groupby("row")
@@ -267,7 +271,9 @@ def _messages(rubric: Rubric, row: Mapping[str, Any], titles: Sequence[tuple[str
     shown = [(name.replace("_", "-").replace("body", "article"), str(row[name])) for name in rubric.shows]
     texts = [*shown, *titles]
     said = "\n".join(text for _, text in texts)
-    mark = next(mark for salt in count() if (mark := blake2b(f"{salt}{said}".encode(), digest_size=4).hexdigest()) not in said)
+    mark = next(
+        mark for salt in count() if (mark := blake2b(f"{salt}{said}".encode(), digest_size=4).hexdigest()) not in said
+    )
     answers = list(rubric.choices or PAIR_CHOICES)
     task = (
         f"{rubric.prompt.strip()}\n\n"
@@ -346,7 +352,9 @@ def _as_votes(
     once, again = place[:, 0].ravel(), place[:, 1].ravel()
     first = said["answer"].iloc[once].map(_SIDES).reset_index(drop=True)
     second = said["answer"].iloc[again].map(_TURNED).reset_index(drop=True)
-    problem = said["problem"].iloc[once].reset_index(drop=True).fillna(said["problem"].iloc[again].reset_index(drop=True))
+    problem = (
+        said["problem"].iloc[once].reset_index(drop=True).fillna(said["problem"].iloc[again].reset_index(drop=True))
+    )
     both = first.notna() & second.notna()
     times = len(judges) * repeats
     votes = pd.DataFrame(
