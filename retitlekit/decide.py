@@ -36,7 +36,7 @@ def leaderboard(
 
     Repeats are averaged within their article. Intervals come from a studentised cluster bootstrap over articles (2,000
     draws; those of shares from Wilson's, and Bonett and Price's for differences); differences are paired over the
-    articles that both have, and tested by flipping their signs: exactly up to 15 articles, and for gates, where that is
+    articles that both have, and tested by flipping their signs: exactly up to 24 articles, and for gates, where that is
     McNemar's exact test. Holm's rule corrects for the number of rivals. Everything is seeded. How well this holds is
     measured in ``benchmarks/statistics.md``. Look at `effects` before you rank many cells.
 
@@ -138,7 +138,7 @@ class _Found:
 
 @dataclass(frozen=True)
 class _Differences:
-    """Each variant's difference to one of them; `each` article's part, as its sign may be flipped, NaN where unpaired."""
+    """Each variant's difference to one of them; `each` is an article's, as its sign may be flipped, NaN if unpaired."""
 
     middle: Floats
     low: Floats
@@ -190,7 +190,8 @@ def _by_votes(variants: Variants, frame: pd.DataFrame, votes: pd.DataFrame, conf
         low, high = evidence.percentiles(draws - draws[:, [variant]], shared, confidence)
         return _Differences(estimate - estimate[variant], low, high, each)
 
-    names = [variant_name(row) for row in variants.table.to_dict("records")]
+    varying = [name for name in variants.table if variants.table[name].nunique(dropna=False) > 1]
+    names = [variant_name(row) for row in variants.table[varying].to_dict("records")]
     low, high = evidence.percentiles(draws, n, confidence)
     notes = _notes(wins.sum(axis=0), groups, names) if len(found) else []
     return _Found(estimate, low, high, n, _ranked(estimate, n), against, np.asarray(n_votes, np.int64), notes)
@@ -207,8 +208,8 @@ def _notes(wins: Floats, groups: list[list[int]], names: Sequence[str]) -> list[
     if circles:
         a, b, c = (names[variant] for variant in circles[0])
         notes.append(
-            f"The votes go in circles in {len(circles)} of {triples} triples (a quarter is chance): {a} beats {b} beats "
-            f"{c} beats {a}."
+            f"The votes go in circles in {len(circles)} of {triples} triples (a quarter is chance): {a} beats {b} "
+            f"beats {c} beats {a}."
         )
     return notes
 
@@ -246,7 +247,7 @@ def _board(variants: Variants, frame: pd.DataFrame, found: _Found, base: int | N
         "difference_low": best.low,
         "difference_high": best.high,
         "p": p,
-        **({} if base is None else _gains(found, base, confidence)),
+        **({} if base is None else _gains(found, base)),
         "more_articles": more,
         "passed": evidence.means(passes),
         "passed_low": passed_low,
@@ -297,7 +298,7 @@ def _shrunk(estimate: Floats, best: _Differences, order: Sequence[int]) -> Float
     return shrunk
 
 
-def _gains(found: _Found, base: int, confidence: float) -> dict[str, Floats]:
+def _gains(found: _Found, base: int) -> dict[str, Floats]:
     gains = found.against(base)
     p = np.full(len(gains.middle), np.nan)
     rivals = [variant for variant in found.order if variant != base]

@@ -81,10 +81,9 @@ def _effects_of(frame: pd.DataFrame, name: str, varying: list[str], column: str,
     article = pd.factorize(frame["article"])[0][first][whole]
     within = means[whole] - means[whole].mean(axis=1, keepdims=True)
     n = article.max(initial=-1) + 1
-    sums, counts = np.zeros((n, len(levels))), np.zeros((n, 1))
+    sums, counts = np.zeros((n, len(levels))), np.bincount(article, minlength=n)
     np.add.at(sums, article, within)
-    np.add.at(counts, article, 1.0)
-    each = (sums / counts)[counts[:, 0] > 0] if n else np.full((1, len(levels)), np.nan)
+    each = sums[counts > 0] / counts[counts > 0, None] if n else np.full((1, len(levels)), np.nan)
     effect = evidence.means(each)
     low, high = evidence.interval(each, confidence)
     p = evidence.holm(evidence.sign_flip(each)) if whole.any() else np.full(len(levels), np.nan)

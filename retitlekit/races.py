@@ -48,7 +48,7 @@ class Race:
         Why it ended early ("budget", "interrupted"); empty when it did not.
     """
 
-    leader: dict[str, Any]
+    leader: dict[Any, Any]
     rounds: pd.DataFrame = field(compare=False)
     frame: pd.DataFrame = field(compare=False)
     calls: int
@@ -163,7 +163,7 @@ def race(
         if not stopped:
             alive[fates.index[fates.isin([BEHIND, GATES])]] = False
     frame = pd.concat(parts).sort_index()
-    return _finished(frame, rounds, variants, alive, len(trials), stopped, metric_column(frame, metric))
+    return _finished(frame, rounds, variants, len(trials), stopped, metric_column(frame, metric))
 
 
 def _round(
@@ -245,16 +245,15 @@ def _finished(
     frame: pd.DataFrame,
     rounds: list[pd.DataFrame],
     variants: Variants,
-    alive: NDArray[np.bool_],
     full: int,
     stopped: str,
     metric: str,
 ) -> Race:
     last = rounds[-1]
     able = last[last["fate"] == IN]
-    first = able["estimate"].idxmax() if able["estimate"].notna().any() else able.index[0]
+    first = able.index[int(np.nan_to_num(able["estimate"].to_numpy(float), nan=-np.inf).argmax())]
     last.loc[first, "fate"] = LEADS
-    leader = variants.table.iloc[int(last.loc[first, "variant"])].to_dict()
+    leader = variants.table.to_dict("records")[int(last["variant"][first])]
     told = pd.concat(rounds, ignore_index=True)
     columns = ["round", *BY, "n_articles", "estimate", "behind", "chance", "fate"]
     dropped = {reason: int((told["fate"] == reason).sum()) for reason in (BEHIND, GATES)}
@@ -263,16 +262,16 @@ def _finished(
         for count, words in zip(dropped.values(), ("fell behind", "failed the gates"), strict=True)
         if count
     ]
-    others = [name for name in able.index if name != first]
-    level = f"; {len(others)} were still in the race" if others else ""
+    level = f"; {len(able) - 1} more at the finish" if len(able) > 1 else ""
     names = [name for name in BY if variants.table[name].nunique(dropna=False) > 1]
     ended = {
         "budget": " Stopped by the budget: call again with a larger one.",
         "interrupted": " Interrupted: call again to go on.",
     }
+    winner = variant_name({name: leader[name] for name in names})
     sentence = (
-        f"{variant_name({name: leader[name] for name in names})} leads after {int(last['n_articles'].max()):,} articles and "
-        f"{len(frame):,} of {full:,} trials ({len(frame) / full:.0%}); {' and '.join(why) or 'none was dropped'}{level}."
+        f"{winner} leads after {int(last['n_articles'].max()):,} articles and {len(frame):,} of {full:,} trials "
+        f"({len(frame) / full:.0%}); {' and '.join(why) or 'none was dropped'}{level}."
         f"{ended.get(stopped, '')} Confirm it on articles that had no part."
     )
     told = told[columns]

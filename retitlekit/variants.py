@@ -41,7 +41,7 @@ def metric_column(frame: pd.DataFrame, metric: str | None) -> str:
     return str(name)
 
 
-def same(frame: pd.DataFrame, variant: Mapping[str, Any]) -> NDArray[np.bool_]:
+def same(frame: pd.DataFrame, variant: Mapping[Any, Any]) -> NDArray[np.bool_]:
     """Which rows are of a variant, given as values by column; <NA> is a value of its own."""
     rows = np.ones(len(frame), bool)
     for name, value in variant.items():

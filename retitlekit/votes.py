@@ -175,7 +175,7 @@ def read_votes(*where: str | os.PathLike[str]) -> pd.DataFrame:
     ordered = sorted(standing.values(), key=lambda record: (record["voted_at"], _id(record)))
     frame = pd.DataFrame(ordered, columns=list(_NAMES))
     frame["voted_at"] = pd.to_datetime(frame["voted_at"], utc=True, format="ISO8601")
-    return frame.astype(_DTYPES)
+    return pd.DataFrame(frame.astype(_DTYPES))
 
 
 # ------------------------------------------------------------------------------------------------------- as lines
@@ -188,7 +188,7 @@ def _id(record: Mapping[str, Any]) -> str:
 
 def _checked(vote: Mapping[str, Any], place: str) -> dict[str, Any]:
     """A vote as it is written, or a `FrameError` that names what is wrong."""
-    record = {name: None if _missing(vote.get(name)) else vote[name] for name in _NAMES}
+    record: dict[str, Any] = {name: None if _missing(vote.get(name)) else vote[name] for name in _NAMES}
     if isinstance(record["voted_at"], datetime):
         moment = record["voted_at"]
         record["voted_at"] = (
@@ -289,8 +289,8 @@ def _warn_torn(place: str) -> None:
 def _parsed(line: str, place: str) -> dict[str, Any]:
     if line.startswith(("<<<<<<<", "=======", ">>>>>>>")):
         raise FrameError(
-            f"{place}: a mark of an unfinished merge: delete the lines <<<<<<<, ======= and >>>>>>>, keep all votes, and "
-            "set `votes.jsonl merge=union` in .gitattributes"
+            f"{place}: a mark of an unfinished merge: delete the lines <<<<<<<, ======= and >>>>>>>, keep all votes, "
+            "and set `votes.jsonl merge=union` in .gitattributes"
         )
     try:
         record = json.loads(line)
@@ -367,7 +367,7 @@ def located(variants: Variants, frame: pd.DataFrame, votes: pd.DataFrame) -> pd.
     found.loc[decided, "points"] = passes[0][decided]
     found = found[~(judged & (passes[0] == 0) & (passes[1] == 0)) & (found["one"] != found["other"])]
     found["weight"] = 1.0 / found.groupby(["voter", "pair"])["points"].transform("size")
-    return found.reset_index(drop=True)
+    return pd.DataFrame(found.reset_index(drop=True))
 
 
 def wins_of(found: pd.DataFrame, variants: Variants) -> Floats:
