@@ -27,7 +27,7 @@ VOTES_EACH = 120
 def frame(store: str) -> pd.DataFrame:
     """What is voted on: one prompt, three models, two temperatures, as the notebook sweeps them."""
     prompt = rk.load_prompts(ROOT / "prompts")["contract-lead"]
-    articles = rk.load_articles(ROOT / "data/articles.jsonl")
+    articles, _ = rk.split(rk.load_articles(ROOT / "data/articles.jsonl"), 0.25)
     swept = rk.sweep(prompt, articles, models=MODELS, temperatures=[0, 0.7], store=store, progress=False)
     return rk.score(swept)
 

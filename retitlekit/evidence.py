@@ -21,6 +21,7 @@ _EXACT_UP_TO = 24  # articles: 2**24 sign patterns
 _HEAPS = 3000
 _CHUNK = 4_000_000  # numbers at once
 _FEWEST_TO_RESAMPLE = 10  # articles
+_FARTHEST = 3.0  # times Student's reach: resamples that miss the one outlier would send it anywhere
 _SAME = 1 - 1e-9  # what differs by less only hangs on rounding
 _NORMAL = NormalDist()
 
@@ -43,8 +44,8 @@ def interval(values: Floats, confidence: float) -> tuple[Floats, Floats]:
     tails are read where Student's quantile lies instead of the normal one, since resamples of few articles hold too few
     extremes. ``benchmarks/statistics.md`` has the coverage.
 
-    Below ten articles, and where resamples without any spread reach into the tail, the interval is Student's. Below two
-    there is none.
+    Where fewer than ten articles leave the usual value there is too little to resample, and the interval is Student's.
+    Below two articles there is none.
     """
     known = ~np.isnan(values)
     n, middle = known.sum(axis=0), means(values)
@@ -52,7 +53,7 @@ def interval(values: Floats, confidence: float) -> tuple[Floats, Floats]:
     sums, counts = _heaped(np.where(known, values - middle, 0.0)), _heaped(known.astype(np.float64))
     error = _pivots(np.ones((1, len(sums))), sums, counts)[1][0]
     below, above = -reach, reach.copy()
-    many = np.flatnonzero(n >= _FEWEST_TO_RESAMPLE)
+    many = np.flatnonzero(_unusual(values) >= _FEWEST_TO_RESAMPLE)
     if len(many):
         sums, counts = sums[:, many], counts[:, many]
         drawn = [_pivots(taken, sums, counts) for taken in resample(len(sums))]
@@ -60,8 +61,8 @@ def interval(values: Floats, confidence: float) -> tuple[Floats, Floats]:
             pivots = np.concatenate([shift / spread for shift, spread in drawn])
         for column, draws in zip(many.tolist(), pivots.T, strict=True):
             tail = _NORMAL.cdf(-reach[column])
-            if np.isfinite(draws).mean() > 1 - tail:
-                below[column], above[column] = np.quantile(draws[np.isfinite(draws)], [tail, 1 - tail])
+            ends = np.quantile(draws[np.isfinite(draws)], [tail, 1 - tail])
+            below[column], above[column] = np.clip(ends, -_FARTHEST * reach[column], _FARTHEST * reach[column])
     return middle - above * error, middle - below * error
 
 
@@ -99,7 +100,7 @@ def share_interval(values: Floats, confidence: float) -> tuple[Floats, Floats]:
 
 
 def share_difference_interval(values: Floats, confidence: float) -> tuple[Floats, Floats]:
-    """Intervals of paired differences of shares: those of `interval` where ten articles or more leave the usual.
+    """Intervals of paired differences of shares: those of `interval` where ten articles or more leave the usual value.
 
     Where fewer do, there is too little to resample, and certainty would be feigned: then Student's, with one more
     article for either side (Bonett and Price 2012), which errs on the wide side.
@@ -111,11 +112,17 @@ def share_difference_interval(values: Floats, confidence: float) -> tuple[Floats
         error = np.sqrt(np.nansum((more - middle) ** 2, axis=0) / (n - 1) / n)
     reach = np.array([student((1 + confidence) / 2, int(each) - 1) if each > 1 else np.nan for each in n])
     low, high = np.clip(middle - reach * error, -1, 1), np.clip(middle + reach * error, -1, 1)
-    usual = np.nan_to_num(np.sort(values, axis=0)[n // 2 - 1, np.arange(len(n))])  # the median, NaN being sorted last
-    many = (~np.isnan(values) & (values != usual)).sum(axis=0) >= _FEWEST_TO_RESAMPLE
+    many = _unusual(values) >= _FEWEST_TO_RESAMPLE
     if many.any():
         low[many], high[many] = interval(values[:, many], confidence)
     return low, high
+
+
+def _unusual(values: Floats) -> NDArray[np.int64]:
+    """How many articles of each column differ from its median."""
+    n = (~np.isnan(values)).sum(axis=0)
+    median = np.sort(values, axis=0)[np.maximum(n - 1, 0) // 2, np.arange(len(n))]  # NaN is sorted last
+    return np.asarray((~np.isnan(values) & (values != median)).sum(axis=0), np.int64)
 
 
 def _heaped(values: Floats) -> Floats:
@@ -198,12 +205,12 @@ def _all_flips(differences: Floats) -> float:
     sums = []
     for half in (differences[: len(differences) // 2], differences[len(differences) // 2 :]):
         found = np.zeros(1)
-        for size in half:
+        for size in half.tolist():
             found = np.concatenate([found - size, found + size])
         sums.append(np.sort(found))
     observed = abs(float(differences.sum())) - (1 - _SAME) * float(np.abs(differences).sum())
     beyond = len(sums[1]) * len(sums[0]) - np.searchsorted(sums[1], observed - sums[0], side="left").sum()
-    return min(1.0, 2 * float(beyond) / 2 ** len(differences))
+    return min(1.0, 2.0 * float(beyond) / 2.0 ** len(differences))
 
 
 def _some_flips(differences: Floats, flips: int, seed: int) -> Floats:

@@ -100,7 +100,9 @@ def test_intervals_cover_at_twenty_articles() -> None:
 
 
 @pytest.mark.parametrize(
-    "column", [[0.5, 0.7, np.nan], [0.0] * 30 + [1.0], [0.4] * 12], ids=["few", "lumpy", "constant"]
+    "column",
+    [[0.5, 0.7, np.nan], [0.0] * 30 + [1.0], [-0.03] + [0.0] * 25 + [-0.0154], [0.4] * 12],
+    ids=["few", "lumpy", "two of many", "constant"],
 )
 def test_intervals_where_nothing_can_be_resampled(column: list[float]) -> None:
     """Few articles, or resamples without spread, give Student's interval, finite and around the mean."""
