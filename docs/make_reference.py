@@ -13,7 +13,17 @@ SECTIONS = {
     "A sweep": ["plan", "estimate", "Estimate", "run", "arun", "start", "Job", "sweep"],
     "Titles and scores": ["extract_title", "score"],
     "A look": ["compare"],
-    "A decision": ["leaderboard", "effects", "needed", "race", "Race", "split", "confirm", "Confirmation", "save_winner"]
+    "A decision": [
+        "leaderboard",
+        "effects",
+        "needed",
+        "race",
+        "Race",
+        "split",
+        "confirm",
+        "Confirmation",
+        "save_winner",
+    ]
     + ["Winner"],
     "Votes": ["cast_vote", "undo_vote", "append_votes", "read_votes", "next_pairs", "consistency", "agreement"]
     + ["Agreement"],

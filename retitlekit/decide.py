@@ -286,12 +286,10 @@ def _shrunk(estimate: Floats, best: _Differences, order: Sequence[int]) -> Float
     shrunk = estimate.copy()
     if len(order) < 4:
         return shrunk
-    known = estimate[order]
-    each = best.each[:, order]
-    n = (~np.isnan(each)).sum(axis=0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        # a paired difference has twice the variance of one variant's own part; the article's part is common to all
-        noise = float(np.nanmean(np.nanvar(each[:, 1:], axis=0, ddof=1) / n[1:] / 2))
+    known, each = estimate[order], best.each[:, order[1:]]
+    # a paired difference has twice the variance of one variant's own part; the article's part is common to all
+    own = evidence.variances(each) / 2 / np.maximum((~np.isnan(each)).sum(axis=0), 1)
+    noise = float(own[~np.isnan(own)].mean()) if not np.isnan(own).all() else math.nan
     spread = float(((known - known.mean()) ** 2).sum())
     keep = max(0.0, 1 - (len(order) - 3) * noise / spread) if spread > 0 and not math.isnan(noise) else 1.0
     shrunk[order] = known.mean() + keep * (known - known.mean())

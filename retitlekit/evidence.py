@@ -85,6 +85,13 @@ def means(values: Floats) -> Floats:
         return np.asarray(np.where(known, values, 0.0).sum(axis=0) / known.sum(axis=0))
 
 
+def variances(values: Floats) -> Floats:
+    """Variances of columns over the articles that have a value; NaN where fewer than two have one."""
+    squares, n = means((values - means(values)) ** 2), (~np.isnan(values)).sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.where(n > 1, squares * n / (n - 1), np.nan))
+
+
 def share_interval(values: Floats, confidence: float) -> tuple[Floats, Floats]:
     """Intervals of shares, columns of values from 0 to 1: Wilson's, for as many titles as the articles are worth.
 
@@ -94,8 +101,7 @@ def share_interval(values: Floats, confidence: float) -> tuple[Floats, Floats]:
     """
     n, share = (~np.isnan(values)).sum(axis=0).astype(np.float64), means(values)
     with np.errstate(invalid="ignore", divide="ignore"):
-        spread = np.nansum((values - share) ** 2, axis=0) / (n - 1)
-        worth = np.clip(share * (1 - share) / (spread / n), n, 2 * n)
+        worth = np.clip(share * (1 - share) / (variances(values) / n), n, 2 * n)
     return wilson(share, np.where(np.isfinite(worth), worth, n), confidence)
 
 
@@ -109,7 +115,7 @@ def share_difference_interval(values: Floats, confidence: float) -> tuple[Floats
     more[:, np.isnan(values).all(axis=0)] = np.nan
     middle, n = means(more), (~np.isnan(more)).sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        error = np.sqrt(np.nansum((more - middle) ** 2, axis=0) / (n - 1) / n)
+        error = np.sqrt(variances(more) / n)
     reach = np.array([student((1 + confidence) / 2, int(each) - 1) if each > 1 else np.nan for each in n])
     low, high = np.clip(middle - reach * error, -1, 1), np.clip(middle + reach * error, -1, 1)
     many = _unusual(values) >= _FEWEST_TO_RESAMPLE

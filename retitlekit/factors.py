@@ -156,7 +156,7 @@ def needed(
     194
     >>> rk.needed(0.1, deviation=0.2)
     32
-    >>> rk.needed(0.05, frame=frame, by="prompt", metric="novelty") > 10
+    >>> rk.needed(0.05, frame=frame, by="prompt", metric="novelty") > 1
     True
     """
     if not 0 < power < 1 or not 0.5 < confidence < 1 or rivals < 1:
@@ -181,9 +181,9 @@ def needed(
 
 
 def _deviation(means: Floats) -> float:
-    found = []
+    found: list[float] = []
     for variant in range(means.shape[1] - 1):
         each = means[:, variant + 1 :] - means[:, [variant]]
-        enough = (~np.isnan(each)).sum(axis=0) > 1
-        found += np.nanstd(each[:, enough], axis=0, ddof=1).tolist()
-    return float(np.median(found)) if found else math.nan
+        found += np.sqrt(evidence.variances(each)).tolist()
+    known = [value for value in found if not math.isnan(value)]
+    return float(np.median(known)) if known else math.nan

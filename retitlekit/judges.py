@@ -261,7 +261,7 @@ def _family(model_id: str) -> str:
 def _messages(rubric: Rubric, row: Mapping[Any, Any], titles: Sequence[tuple[str, str]]) -> str:
     """What a judge is sent. The mark depends on the texts and is in none of them, so that none can close its tag."""
     shown = [(name.replace("_", "-").replace("body", "article"), str(row[name])) for name in rubric.shows]
-    texts = [*shown, *titles]
+    texts = [(name, text.encode(errors="replace").decode()) for name, text in (*shown, *titles)]
     said = "\n".join(text for _, text in texts)
     mark = next(
         mark for salt in count() if (mark := blake2b(f"{salt}{said}".encode(), digest_size=4).hexdigest()) not in said

@@ -226,7 +226,7 @@ def chances(means: Floats, total: int, *, share: bool = False) -> Floats:
     if not len(rivals):
         return result
     n, behind = n[rivals], evidence.means(each[:, rivals])
-    own = np.nanvar(each[:, rivals], axis=0, ddof=1)
+    own = evidence.variances(each[:, rivals])
     noise = ((n - 1) * own + 4 * own.mean()) / (n + 3)  # a few articles tell little of their spread: borrow
     known = estimate[np.isfinite(estimate)]
     real = 1.0

@@ -80,9 +80,10 @@ def _asked(votes: pd.DataFrame) -> pd.DataFrame:
     """One row per answer: the pair, the title that it names (`said`: a trial id or "tie") and its side (`shown`)."""
     if "first" in votes:
         mirrored = {"left": "right", "right": "left", "tie": "tie"}
-        asked = votes[votes["problem"].ne("decided by a gate").fillna(True)] if "problem" in votes else votes
+        judged = votes["first"].notna() | votes["second"].notna() | votes["winner"].isna()
+        asked = votes[judged & votes["problem"].ne("decided by a gate").fillna(True)]
         swapped = asked.assign(left=asked["right"], right=asked["left"], winner=asked["second"].map(mirrored))
-        votes = pd.concat([asked.assign(winner=asked["first"]), swapped], ignore_index=True)
+        votes = pd.concat([votes[~judged], asked.assign(winner=asked["first"]), swapped], ignore_index=True)
     found = votes[["voter", "left", "right", "winner"]].astype("string")
     pair = pd.Series(["|".join(sorted(p)) for p in zip(found["left"], found["right"], strict=True)], found.index)
     said = found["left"].where(found["winner"] == "left", found["right"]).where(found["winner"] != "tie", "tie")

@@ -100,7 +100,7 @@ def undo_vote(where: str | os.PathLike[str], *, voter: str) -> bool:
 
     Examples
     --------
-    >>> rk.undo_vote(tmp / "votes.jsonl", voter="human:ana")
+    >>> rk.undo_vote(tmp / "new.jsonl", voter="human:ana")
     False
     """
     standing = [(r["voted_at"], key) for key, r in _standing(_records(where)).items() if r["voter"] == voter]
@@ -128,9 +128,9 @@ def append_votes(votes: pd.DataFrame, where: str | os.PathLike[str]) -> int:
 
     Examples
     --------
-    >>> votes = rk.read_votes(tmp / "votes.jsonl")
-    >>> rk.append_votes(votes, tmp / "votes.jsonl")
-    0
+    >>> votes = rk.read_votes("data/votes-simulated.jsonl")
+    >>> rk.append_votes(votes, tmp / "all.jsonl"), rk.append_votes(votes, tmp / "all.jsonl")
+    (360, 0)
     """
     check(votes, needs=_NAMES)
     given = votes[votes["winner"].notna()]
@@ -229,7 +229,7 @@ def _is_file(where: str | os.PathLike[str]) -> bool:
 
 def _append(where: str | os.PathLike[str], records: Iterable[Mapping[str, Any]]) -> list[str]:
     """Write records durably and tell their ids."""
-    lines = {_id(r): json.dumps({k: v for k, v in r.items() if v is not None}, ensure_ascii=False) for r in records}
+    lines = {_id(r): json.dumps({k: v for k, v in r.items() if v is not None}) for r in records}
     if not _is_file(where):
         with Store(where) as store:
             for vote_id, line in lines.items():
@@ -240,15 +240,17 @@ def _append(where: str | os.PathLike[str], records: Iterable[Mapping[str, Any]])
     path = Path(where)
     try:
         torn = path.exists() and path.stat().st_size > 0 and path.read_bytes()[-1:] != b"\n"
-        text = "\n" * torn + "".join(line + "\n" for line in lines.values())
+        text = ("\n" * torn + "".join(line + "\n" for line in lines.values())).encode()
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            os.write(handle, text.encode())  # at once: two voters' lines never mix
+            written = os.write(handle, text)  # at once: two voters' lines never mix
             os.fsync(handle)
         finally:
             os.close(handle)
     except OSError as problem:
         raise StoreError(f"cannot write the votes to {path}: {problem.strerror or problem}") from problem
+    if written < len(text):
+        raise StoreError(f"only a part of the votes could be written to {path}: free space, and add them again")
     return list(lines)
 
 
