@@ -13,20 +13,10 @@ SECTIONS = {
     "A sweep": ["plan", "estimate", "Estimate", "run", "arun", "start", "Job", "sweep"],
     "Titles and scores": ["extract_title", "score"],
     "A look": ["compare"],
-    "A decision": [
-        "leaderboard",
-        "effects",
-        "needed",
-        "race",
-        "Race",
-        "split",
-        "confirm",
-        "Confirmation",
-        "save_winner",
-    ]
-    + ["Winner"],
-    "Votes": ["cast_vote", "undo_vote", "append_votes", "read_votes", "next_pairs", "consistency", "agreement"]
-    + ["Agreement"],
+    "A decision": ["leaderboard", "effects", "needed", "race", "Race", "save_winner", "Winner"],
+    "Articles kept aside": ["split", "confirm", "Confirmation"],
+    "Votes": ["cast_vote", "undo_vote", "append_votes", "read_votes", "next_pairs"],
+    "Voters": ["consistency", "agreement", "Agreement"],
     "Judges": ["judge", "judge_pairs", "Rubric", "load_rubrics"],
     "The frame": ["read_frame", "write_frame"],
 }

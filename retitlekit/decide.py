@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -155,6 +156,7 @@ def _by_metric(variants: Variants, values: pd.Series[Any], confidence: float) ->
     own = evidence.share_interval if is_share else evidence.interval
     between = evidence.share_difference_interval if is_share else evidence.interval
 
+    @cache
     def against(variant: int) -> _Differences:
         each = means - means[:, [variant]]
         low, high = between(each, confidence)
@@ -180,6 +182,7 @@ def _by_votes(variants: Variants, frame: pd.DataFrame, votes: pd.DataFrame, conf
         estimate[group] = strengths.win_rates(strengths.bradley_terry(inner.sum(axis=0)[None]))[0]
         draws[:, group] = strengths.bootstrap_win_rates(inner)
 
+    @cache
     def against(variant: int) -> _Differences:
         each = np.full(wins.shape[:2], np.nan)
         if variant in group:

@@ -202,7 +202,7 @@ def sign_flip(differences: Floats, *, seed: int = 0) -> Floats:
         else:
             rest.append(column)
     if rest:
-        p[rest] = _some_flips(_heaped(filled[:, rest]), max(_FLIPS, 40 * len(p) - 1), seed)
+        p[rest] = _some_flips(_heaped(filled[:, rest]), max(_FLIPS, 25 * len(p)), seed)
     return p
 
 

@@ -114,6 +114,21 @@ def test_intervals_where_nothing_can_be_resampled(column: list[float]) -> None:
     assert [known.mean() - half, known.mean() + half] == pytest.approx([low[0], high[0]])
 
 
+def test_one_outlier_does_not_send_an_interval_anywhere() -> None:
+    """Resamples that miss the only outlier have almost no spread; the interval stays within sight of the values."""
+    values = np.append(0.5 + np.random.default_rng(0).normal(0, 1e-3, 14), 1.0)[:, None]
+    low, high = evidence.interval(values, 0.95)
+
+    assert 0.4 < low[0] < values.mean() < high[0] < 1.0
+
+
+def test_variances_of_gaps() -> None:
+    """Variances are those of the values that are there, and unknown below two."""
+    values = np.array([[1.0, np.nan, np.nan], [3.0, 2.0, np.nan], [8.0, np.nan, np.nan]])
+
+    assert [13.0, True, True] == [evidence.variances(values)[0], *np.isnan(evidence.variances(values)[1:])]
+
+
 def test_shares_that_all_agree_are_not_certain() -> None:
     """Where every article agrees there is nothing to resample, and the interval is still no point."""
     agreed = np.ones((20, 1))

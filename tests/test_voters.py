@@ -87,6 +87,18 @@ def test_consistency_without_repeats_is_unknown() -> None:
     assert (0, True) == (figures["repeated"].iloc[0], pd.isna(figures["consistency"].iloc[0]))
 
 
+def test_people_and_judges_in_one_frame() -> None:
+    """A judge's two orders and a person's votes stand side by side; what a gate decided tells of no judge."""
+    judged = said((0, 0, 1, "left"), (1, 0, 1, "tie"), (2, 0, 1, "left"), voter="judge:m").assign(
+        first=["left", "left", "left"], second=["left", "right", "left"], problem=[None, None, "decided by a gate"]
+    )
+    figures = rk.consistency(pd.concat([judged, said((0, 0, 1, "left"))], ignore_index=True))
+
+    assert [2, 1] == figures.loc[["judge:m", "human:ana"], "n_pairs"].tolist()
+    assert (0.5, 0.5) == tuple(figures.loc["judge:m", ["consistency", "flip_rate"]])
+    assert [0, 0] == figures["unread"].tolist()
+
+
 # -------------------------------------------------------------------------------------------------------- next pairs
 
 
