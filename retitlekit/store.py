@@ -63,6 +63,9 @@ DROP TABLE old_runs;
 """  # noqa: S608 - a constant
 
 
+_NOTES = "CREATE TABLE IF NOT EXISTS notes (kind TEXT, id TEXT, line TEXT NOT NULL, PRIMARY KEY (kind, id))"
+
+
 class Response(NamedTuple):
     """One answered trial, as the store keeps it. `started_at` is in seconds since 1970, UTC.
 
@@ -328,6 +331,7 @@ class Store:
             found = self._db.execute("PRAGMA user_version").fetchone()[0]
             for statement in {0: _SCHEMA, 1: _FROM_FORMAT_1}.get(found, "").split(";"):
                 self._db.execute(statement)
+            self._db.execute(_NOTES)
             if found < FORMAT:
                 self._db.execute(f"PRAGMA user_version = {FORMAT}")
         if found > FORMAT:
@@ -390,6 +394,17 @@ class Store:
         with self._lock, self._explained("read"):
             last = {row[0].lower(): row[1:] for row in self._db.execute(query)}
         return {i: row[:3] for i, row in last.items() if i in wanted and row[0] is not None and not row[3]}
+
+    def note(self, kind: str, note_id: str, line: str) -> None:
+        """Keep a line of another room, such as a vote; lines are only ever added, and each id once."""
+        with self._lock, self._explained("write to"):
+            self._db.execute("INSERT OR IGNORE INTO notes VALUES (?, ?, ?)", (kind, note_id, line))
+
+    def notes(self, kind: str) -> list[str]:
+        """All lines of a kind, in the order in which they came."""
+        with self._lock, self._explained("read"):
+            rows = self._db.execute("SELECT line FROM notes WHERE kind = ? ORDER BY rowid", (kind,))
+            return [line for (line,) in rows]
 
     @contextmanager
     def _explained(self, verb: str) -> Iterator[None]:
