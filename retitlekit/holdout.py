@@ -24,7 +24,7 @@ from retitlekit.frame import check
 from retitlekit.html import escape
 from retitlekit.plans import Prompts, plan
 from retitlekit.prompts import Prompt
-from retitlekit.scorers import score
+from retitlekit.scoring import score
 from retitlekit.store import Store
 from retitlekit.sweeps import run
 from retitlekit.variants import Variants, metric_column, same, variant_name

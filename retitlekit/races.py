@@ -21,7 +21,7 @@ from retitlekit.errors import PlanError
 from retitlekit.evidence import Floats
 from retitlekit.html import escape
 from retitlekit.plans import Articles, Models, Prompts, plan
-from retitlekit.scorers import score
+from retitlekit.scoring import score
 from retitlekit.sweeps import run
 from retitlekit.variants import BY, Variants, metric_column, variant_name
 
