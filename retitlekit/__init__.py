@@ -29,8 +29,10 @@ _ROOMS = {
     ),
     "frame": ("COLUMNS", "read_frame", "write_frame"),
     "models": ("Model", "available_models", "load_models"),
+    "pages": ("Attribution", "Page", "Pages", "read_page", "read_pages", "write_page"),
     "plans": ("Estimate", "estimate", "plan"),
     "prompts": ("Prompt", "load_prompts", "save_prompt"),
+    "retitles": ("expand", "retitle"),
     "scorers": ("score",),
     "shortcodes": ("find_shortcodes",),
     "sweeps": ("Job", "arun", "run", "start", "sweep"),
@@ -39,7 +41,7 @@ _ROOMS = {
     "winners": ("save_winner",),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
-_MODULES = ("charts", "scorers")
+_MODULES = ("charts", "retitles", "scorers")
 
 __all__ = sorted([*_ROOM_OF, *_MODULES, "__version__"])
 
