@@ -145,6 +145,30 @@ _PROMPT = (
     r"act as an? [^.\n]{0,60}?(?:journalist|editor|writer)\b|your task is to (?:re-?write|write|generate|create)\b",
     r"\A(?:user|system) ?: |\A#{1,4} ?(?:instructions?|system|user)\b",
 )
+_BARE_PROMPT = (  # what is left on a page when a plugin's call fails: the instruction, a colon, the old title
+    r"(?:please |can you |could you |kindly )?(?:re-?write|rephrase|paraphrase|reword|reformulate|simplify)"
+    r" (?:(?:this|these|the|my|following|given|news|article|blog) ){0,3}(?:titles?|headlines?|articles?|text|posts?)\b"
+    r"(?: (?:in|to|for|so|as|using|with|into|below|from|of)\b[^:\n.]{0,80})?:",
+    r"(?:make|turn) (?:this|the following) (?:\w+ )?(?:title|headline|article|text)s?"
+    r" (?:shorter|longer|better|more|less|into|sound)\b[^:\n.]{0,80}:",
+    r"(?:re-?write|rephrase|paraphrase|reword|reformulate) (?:this|the following)(?: in [^:\n.]{0,40})?:",
+    r"(?:give me|write|suggest|generate|create|provide)(?: me)? (?:[\w-]+ ){0,4}?(?:titles?|headlines?|version)"
+    r" (?:for|from|based on|of)(?: (?:this|the)(?: following)? (?:news )?(?:article|story|title|headline|text|post))?"
+    r"(?: below)?:",
+    r"i want you to act as an? [^.\n]{0,60}?(?:journalist|editor|writer|copywriter)\b",
+    r"you['’]re an? [^.\n]{0,60}?(?:journalist|editor|copywriter|writer|assistant)[^.\n]{0,40}[.,:] (?:your task|re-?write"
+    r"|write|generate|summari[sz]e|you (?:are|will|must|should)) ",
+    r"(?:using|based on) (?:the|this) (?:article|text|content|story)[^:.\n]{0,40}, (?:write|create|generate|suggest)"
+    r" [^:\n]{0,60}?(?:title|headline)",
+    r"(?:schreibe?n?(?: sie)?|formuliere?n?(?: sie)?) (?:diesen|diese|die folgende|den folgenden) (?:titel|überschrift"
+    r"|schlagzeile|artikel|text)[^:\n]{0,60}:",
+    r"(?:reescrib[ea]|reformul[ea]|reescreva|riscrivi|ré[eé]cri(?:s|vez)|reformule[rz]?) (?:este|el siguiente|o seguinte"
+    r"|questo|il seguente|ce|cet|le) (?:título|titular|titolo|titre|texto|testo|texte|artículo|articolo|article)"
+    r"[^:\n]{0,60}:",
+    r"(?:перепиши|перефразируй)(?:те)? (?:этот |следующий )?(?:заголовок|текст)[^:\n]{0,60}:",
+    r"请?(?:改写|重写|改寫|重寫)(?:以下|这个|這個|下面的?)?(?:新闻|新聞)?(?:标题|標題)[^:：\n]{0,30}[:：]"
+    r"|(?:次|以下)の(?:タイトル|見出し)を(?:書き直|書き換え|言い換え)",
+)
 _REFUSAL = (  # phrases by which watchdogs find sites that machines fill, and their kin
     rf"{_SORRY}[ ,.;:!—–-]{{0,4}}(?:but |however,? |that )?(?:{_AS_AI},? )?(?:{_CANNOT}|there (?:is|was) no\b"
     rf"|no {_MATERIAL}|(?:the|your|this) {_MATERIAL}\b|it (?:looks|seems|appears)){_UNATTRIBUTED}",
@@ -188,5 +212,6 @@ _TALK = (
     r" (?:\w+ ){0,2}(?:re-?written|revised|suggested|optimi[sz]ed|improved|possible) (?:\w+ )?(?:title|headline)s?\b"
 )
 _SPEECH = re.compile(
-    rf"(?P<prompt>{'|'.join(_PROMPT)})|(?P<refusal>{'|'.join(_REFUSAL)})|(?P<talk>{_TALK})", re.IGNORECASE
+    rf"(?P<prompt>{'|'.join((*_PROMPT, *_BARE_PROMPT))})|(?P<refusal>{'|'.join(_REFUSAL)})|(?P<talk>{_TALK})",
+    re.IGNORECASE,
 )

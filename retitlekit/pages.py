@@ -26,7 +26,13 @@ from retitlekit.html import escape
 from retitlekit.markup import Block, Slot, read_html, read_item, spaced, split_feed
 
 Kind = Literal["text", "markdown", "html", "item"]
-SUFFIXES: dict[str, Kind] = {".txt": "text", ".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html"}
+SUFFIXES: dict[str, Kind] = {
+    ".txt": "text",
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".html": "html",
+    ".htm": "html",
+}
 FEED_SUFFIXES = (".xml", ".rss", ".atom", ".wxr")
 
 
@@ -52,7 +58,7 @@ class Attribution:
 
     @property
     def zone(self) -> str:
-        """"unknown", or the offset such as "UTC+02:00"."""
+        """ "unknown", or the offset such as "UTC+02:00"."""
         known = isinstance(self.published, datetime) and self.published.tzinfo is not None
         return str(self.published.tzname()) if known and isinstance(self.published, datetime) else "unknown"
 
@@ -139,7 +145,9 @@ class Page:
             return self.text.encode(self.encoding, "xmlcharrefreplace" if self.kind in ("html", "item") else "strict")
         except UnicodeEncodeError as problem:
             sign = self.text[problem.start : problem.end]
-            raise PageError(f"page {self.id!r} is in {self.encoding}, which has no {sign!r}: save it as UTF-8") from None
+            raise PageError(
+                f"page {self.id!r} is in {self.encoding}, which has no {sign!r}: save it as UTF-8"
+            ) from None
 
     def to_article(self, *, title: str | None = None) -> Article:
         """The page as an `Article`, without attribution and boilerplate in its body."""
@@ -429,7 +437,9 @@ def _item_page(text: str) -> Page:
     decoded = html.unescape(fields["title"].text) if "&" in fields["title"].text else fields["title"].text
     if decoded != fields["title"].text:  # titles in feeds are HTML, escaped once more
         outer, inner = slot.escape, slot.read
-        slot = Slot(slot.start, slot.end, lambda t: outer(html.escape(t, quote=False)), lambda r: html.unescape(inner(r)))
+        slot = Slot(
+            slot.start, slot.end, lambda t: outer(html.escape(t, quote=False)), lambda r: html.unescape(inner(r))
+        )
     page = _assembled("item", text, spaced(decoded), [slot], blocks)
     return replace(
         page,
@@ -456,20 +466,24 @@ def _paragraphs(text: str) -> list[Block]:
     blocks = []
     for part in filter(None, map(str.strip, parts)):
         # a heading or a credit may stand on the line over its paragraph
-        blocks += [Block("p", spaced(line)) for line in part.split("\n")] if _is_loose(part) else [Block("p", spaced(part))]
+        blocks += (
+            [Block("p", spaced(line)) for line in part.split("\n")] if _is_loose(part) else [Block("p", spaced(part))]
+        )
     return [_headed(block, blocks[number + 1 : number + 2]) for number, block in enumerate(blocks)]
 
 
 def _is_loose(part: str) -> bool:
     lines = part.split("\n")
-    return len(lines) > 1 and any(_BOILERPLATE.match(line) or _CREDIT.match(line) or _looks_headed(line) for line in lines)
+    return len(lines) > 1 and any(
+        _BOILERPLATE.match(line) or _CREDIT.match(line) or _looks_headed(line) for line in lines
+    )
 
 
 def _looks_headed(line: str) -> bool:
     """Plain text marks no headings; a short line that ends like none of the sentences round it is one."""
     line = line.strip()
     few = 0 < len(line.split()) <= 12 and len(line) <= 90
-    return few and line[0].isupper() and line[-1] not in ".!?:;,…\"”»)" and not _CREDIT.match(line)
+    return few and line[0].isupper() and line[-1] not in '.!?:;,…"”»)' and not _CREDIT.match(line)
 
 
 def _headed(block: Block, following: list[Block]) -> Block:

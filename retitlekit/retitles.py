@@ -34,7 +34,18 @@ STATUSES = ("published", "kept_original", "held")
 GUARD: tuple[Scorer, ...] = tuple(scorer for scorer in DEFAULT if scorer.__name__ != "clean")
 """The scorers whose gates decide: all that `score` knows, but a title may have needed a repair."""
 
-_KEPT = ("title", "repairs", "completion", "error_type", "error", "trial_id", "model", "prompt", "temperature", "cost_usd")
+_KEPT = (
+    "title",
+    "repairs",
+    "completion",
+    "error_type",
+    "error",
+    "trial_id",
+    "model",
+    "prompt",
+    "temperature",
+    "cost_usd",
+)
 
 
 def retitle(
@@ -94,9 +105,9 @@ def retitle(
     Examples
     --------
     >>> page = rk.read_page("data/page.txt")
-    >>> done = rk.retitle(page, prompts["contract-lead"], model="baseline/lead-compress", store=tmp, progress=False)
+    >>> done = rk.retitle(page, prompts["limits"], model="baseline/lead-compress", store=tmp, progress=False)
     >>> done.status.tolist(), done.published_title.tolist()
-    (['published'], ['Kim Jong Un crossed into Russia aboard his armoured train'])
+    (['published'], ['Kim Jong Un arrived in Russia by armoured train'])
     """
     import pandas as pd
 
@@ -172,9 +183,7 @@ class _Work:
 
 
 def _renamed(article: Article, title: str) -> Article:
-    return Article(
-        article.id, title, article.body, article.source, article.url, article.published_at, article.language
-    )
+    return Article(article.id, title, article.body, article.source, article.url, article.published_at, article.language)
 
 
 def is_leaked(title: str) -> bool:
@@ -209,7 +218,9 @@ def asked_for(leaked: str) -> tuple[str, str | None]:
 
 def _row(work: _Work, answer: dict[str, Any], on_fail: OnFail) -> dict[str, Any]:
     reason = work.problem or _objection(work, answer)
-    status = "published" if reason is None else "held" if work.leaked or on_fail == "hold" else "kept_original"
+    undecided = answer.get("status") in ("cancelled", "skipped_budget")
+    hold = work.leaked or on_fail == "hold" or undecided
+    status = "published" if reason is None else "held" if hold else "kept_original"
     published = {"published": answer.get("title"), "kept_original": work.original_title, "held": None}[status]
     told = {"article": work.id, "original_title": work.original_title, "status": status, "reason": reason}
     return {**told, "published_title": published, **{name: answer.get(name) for name in _KEPT}}
@@ -225,7 +236,9 @@ def _objection(work: _Work, answer: dict[str, Any]) -> str | None:
     asked, got = answer.get("temperature"), answer.get("effective_temperature")
     if asked is not None and got is not None and asked != got:
         return f"TemperatureChanged: asked for {asked:g}, answered at {got:g}"
-    failed = [name.removeprefix("gate_") for name, value in answer.items() if name.startswith("gate_") and value is False]
+    failed = [
+        name.removeprefix("gate_") for name, value in answer.items() if name.startswith("gate_") and value is False
+    ]
     if failed:
         why = [f"{name} ({answer[f'why_{name}']})" if answer.get(f"why_{name}") else name for name in failed]
         return f"gate {', '.join(why)}"
@@ -280,10 +293,10 @@ def expand(
     Examples
     --------
     >>> page = rk.read_page("data/page.txt")
-    >>> lead = prompts["contract-lead"]
-    >>> new = rk.expand(page, prompt=lead, model="baseline/lead-compress", repair=True, store=tmp, progress=False)
+    >>> asked = {"prompt": prompts["limits"], "model": "baseline/lead-compress", "store": tmp, "progress": False}
+    >>> new = rk.expand(page, repair=True, **asked)
     >>> new.title
-    'Kim Jong Un crossed into Russia aboard his armoured train'
+    'Kim Jong Un arrived in Russia by armoured train'
     >>> new.text.splitlines()[1:] == page.text.splitlines()[1:]
     True
     """
@@ -357,5 +370,3 @@ def _answer(
     if tags.calls or tags.problems or tags.variables:
         raise PageError(f"{place} was answered with tags")
     return said
-
-
