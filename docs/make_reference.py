@@ -14,6 +14,19 @@ SECTIONS = {
     "Titles and scores": ["extract_title", "score"],
     "A look": ["compare"],
     "A decision": ["leaderboard", "save_winner"],
+    "Pages": [
+        "read_page",
+        "read_pages",
+        "write_page",
+        "Page",
+        "Pages",
+        "Attribution",
+        "retitle",
+        "retitle_file",
+        "expand",
+        "lint_page",
+    ],
+    "Templates of plugins": ["find_shortcodes", "import_template", "export_template", "Template"],
     "The frame": ["read_frame", "write_frame"],
 }
 MODULES = {"charts": "Charts: `rk.charts`", "scorers": "Scorers: `rk.scorers`"}

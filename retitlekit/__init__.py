@@ -38,6 +38,7 @@ _ROOMS = {
     "shortcodes": ("find_shortcodes",),
     "streams": ("retitle_file",),
     "sweeps": ("Job", "arun", "run", "start", "sweep"),
+    "templates": ("Template", "export_template", "import_template"),
     "titles": ("extract_title",),
     "widgets.compare": ("compare",),
     "winners": ("save_winner",),

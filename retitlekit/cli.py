@@ -37,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output left: `retitlekit models | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
     return code
 
 
@@ -275,9 +276,8 @@ def _retitle(args: argparse.Namespace) -> int:
         progress=sys.stderr.isatty(),
         **_params(args.param),
     )
-    print(
-        f"{done['published']:,} published, {done['kept_original']:,} kept their title, {done['held']:,} held: {args.out}"
-    )
+    counts = f"{done['published']:,} published, {done['kept_original']:,} kept their title, {done['held']:,} held"
+    print(f"{counts}: {args.out}")
     return FAILED if done["held"] else OK
 
 

@@ -156,15 +156,15 @@ _BARE_PROMPT = (  # what is left on a page when a plugin's call fails: the instr
     r" (?:for|from|based on|of)(?: (?:this|the)(?: following)? (?:news )?(?:article|story|title|headline|text|post))?"
     r"(?: below)?:",
     r"i want you to act as an? [^.\n]{0,60}?(?:journalist|editor|writer|copywriter)\b",
-    r"you['’]re an? [^.\n]{0,60}?(?:journalist|editor|copywriter|writer|assistant)[^.\n]{0,40}[.,:] (?:your task|re-?write"
-    r"|write|generate|summari[sz]e|you (?:are|will|must|should)) ",
+    r"you['’]re an? [^.\n]{0,60}?(?:journalist|editor|copywriter|writer|assistant)[^.\n]{0,40}[.,:] (?:your task"
+    r"|re-?write|write|generate|summari[sz]e|you (?:are|will|must|should)) ",
     r"(?:using|based on) (?:the|this) (?:article|text|content|story)[^:.\n]{0,40}, (?:write|create|generate|suggest)"
     r" [^:\n]{0,60}?(?:title|headline)",
     r"(?:schreibe?n?(?: sie)?|formuliere?n?(?: sie)?) (?:diesen|diese|die folgende|den folgenden) (?:titel|überschrift"
     r"|schlagzeile|artikel|text)[^:\n]{0,60}:",
-    r"(?:reescrib[ea]|reformul[ea]|reescreva|riscrivi|ré[eé]cri(?:s|vez)|reformule[rz]?) (?:este|el siguiente|o seguinte"
-    r"|questo|il seguente|ce|cet|le) (?:título|titular|titolo|titre|texto|testo|texte|artículo|articolo|article)"
-    r"[^:\n]{0,60}:",
+    r"(?:reescrib[ea]|reformul[ea]|reescreva|riscrivi|ré[eé]cri(?:s|vez)|reformule[rz]?)"
+    r" (?:este|el siguiente|o seguinte|questo|il seguente|ce|cet|le) (?:título|titular|titolo|titre|texto|testo|texte"
+    r"|artículo|articolo|article)[^:\n]{0,60}:",
     r"(?:перепиши|перефразируй)(?:те)? (?:этот |следующий )?(?:заголовок|текст)[^:\n]{0,60}:",
     r"请?(?:改写|重写|改寫|重寫)(?:以下|这个|這個|下面的?)?(?:新闻|新聞)?(?:标题|標題)[^:：\n]{0,30}[:：]"
     r"|(?:次|以下)の(?:タイトル|見出し)を(?:書き直|書き換え|言い換え)",

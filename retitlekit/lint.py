@@ -169,9 +169,9 @@ def _lint_text(said: str, source: str, start: int, field: str, page: str, place:
         at = said.find(f"%{name}%")
         spans += [(at, at + len(name) + 2, "variable", LEAKS["variable"], None)] if at >= 0 else []
     for leak in find_leaks(said):
-        if leak.kind != "shortcode" and not (leak.kind == "variable" and _is_told(leak, spans)):
-            if leak.kind not in ("refusal", "talk", "prompt") or _is_spoken_here(said, leak):
-                spans.append((leak.start, leak.end, leak.kind, LEAKS[leak.kind], None))
+        told = leak.kind == "shortcode" or (leak.kind == "variable" and _is_told(leak, spans))
+        if not told and (leak.kind not in ("refusal", "talk", "prompt") or _is_spoken_here(said, leak)):
+            spans.append((leak.start, leak.end, leak.kind, LEAKS[leak.kind], None))
     found = []
     for begin, end, code, message, repair in sorted(spans, key=lambda span: span[:2]):
         text = said[begin:end]
@@ -189,7 +189,8 @@ def _is_told(leak: Leak, spans: list[tuple[int, int, str, str, str | None]]) -> 
 
 
 _QUOTED = re.compile(
-    r"[,:;’'”\"–—-] ?(?:\w+ ){0,4}(?:says?|said|asks?|asked|tells?|told|warns?|admits?|insists?|claims?|writes?|wrote)\b"
+    r"[,:;’'”\"–—-] ?(?:\w+ ){0,4}"
+    r"(?:says?|said|asks?|asked|tells?|told|warns?|admits?|insists?|claims?|writes?|wrote)\b"
 )
 _TO_US = re.compile(
     r"as an? (?:ai|artificial|large|language)\b|language model|re-?write|rephras|paraphras|summari[sz]|translat|generat"

@@ -19,7 +19,7 @@ Escape = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A place for a title: `escape` turns text into what may stand between `start` and `end`, `read` is the way back."""
+    """A place for a title; `escape` turns text into what may stand there, `read` is the way back."""
 
     start: int
     end: int
@@ -136,7 +136,7 @@ def _said(raw: str) -> str:
 
 # ---- HTML
 
-_HIDDEN = frozenset(("nav", "aside", "form", "head", "button", "select"))
+_HIDDEN = frozenset(("nav", "aside", "form", "head", "title", "button", "select"))
 _BLOCKS = _HIDDEN | frozenset(
     "p h1 h2 h3 h4 h5 h6 li blockquote pre td th div section article main header footer figcaption dt dd br hr ul ol "
     "table tr address body".split()

@@ -13,7 +13,7 @@ import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta, timezone
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from hashlib import blake2b
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from retitlekit.articles import Article
+from retitlekit.attributions import BOILERPLATE, CREDIT, Attribution, read_attribution
 from retitlekit.errors import PageError
 from retitlekit.html import escape
 from retitlekit.markup import Block, Slot, read_html, read_item, spaced, split_feed
@@ -34,33 +35,6 @@ SUFFIXES: dict[str, Kind] = {
     ".htm": "html",
 }
 FEED_SUFFIXES = (".xml", ".rss", ".atom", ".wxr")
-
-
-@dataclass(frozen=True)
-class Attribution:
-    """Where a story comes from, as the page says; None is what it does not say.
-
-    Attributes
-    ----------
-    source : str or None
-        The host as it stands there ("www.reuters.com"), or a name.
-    published : date, datetime or None
-        A datetime without zone is one whose zone the page does not tell: see `zone`.
-    url : str or None
-    text : str
-        The line itself.
-    """
-
-    source: str | None
-    published: date | None
-    url: str | None
-    text: str = field(repr=False)
-
-    @property
-    def zone(self) -> str:
-        """ "unknown", or the offset such as "UTC+02:00"."""
-        known = isinstance(self.published, datetime) and self.published.tzinfo is not None
-        return str(self.published.tzname()) if known and isinstance(self.published, datetime) else "unknown"
 
 
 @dataclass(frozen=True)
@@ -199,11 +173,13 @@ def read_page(source: str | os.PathLike[str], *, kind: Kind | None = None) -> Pa
 
     Examples
     --------
-    >>> page = rk.read_page("Kim in Russia\\n\\nHe came by train.\\n\\nOriginal Story at www.reuters.com – 2023-09-12 13:58:00")
-    >>> page.title, page.body, page.attribution
-    ('Kim in Russia', 'He came by train.', Attribution(source='www.reuters.com', published=datetime.datetime(2023, 9, 12, 13, 58), url=None))
-    >>> page.attribution.zone
-    'unknown'
+    >>> page = rk.read_page("data/page.txt")
+    >>> [section.heading for section in page.sections]
+    ['', 'A rare journey', 'Warnings from Washington', 'What each side wants']
+    >>> page.attribution.source, str(page.attribution.published), page.attribution.zone, page.attribution.url
+    ('www.reuters.com', '2023-09-12 13:58:00', 'unknown', None)
+    >>> page.boilerplate
+    ('Comments are closed.',)
     """
     if isinstance(source, str) and not _is_path(source):
         raw, name = source.encode(errors="surrogatepass"), ""
@@ -244,8 +220,8 @@ def read_pages(path: str | os.PathLike[str], *, kind: Kind | None = None) -> Pag
     except OSError as problem:
         raise PageError(f"{file} cannot be read: {problem.strerror}") from problem
     text, encoding = decode(raw)
-    found = kind or SUFFIXES.get(file.suffix.lower()) or ("feed" if file.suffix.lower() in FEED_SUFFIXES else None)
-    found = found or _sniffed(text)
+    suffix = file.suffix.lower()
+    found: str = kind or SUFFIXES.get(suffix) or ("feed" if suffix in FEED_SUFFIXES else _sniffed(text))
     if found == "feed":
         pages = _feed(raw)
         if not pages:
@@ -413,8 +389,8 @@ def _html_page(text: str) -> Page:
         if title in spaced(slot.read(text[slot.start : slot.end]))
     ]
     page = _assembled("html", text, title, slots, [block for block in found.blocks if block.tag != "h1"])
-    outside = [block.text for block in found.outside if _BOILERPLATE.match(block.text)]
-    credit = page.attribution or next(filter(None, map(_attribution, found.outside)), None)
+    outside = [block.text for block in found.outside if BOILERPLATE.match(block.text)]
+    credit = page.attribution or next(filter(None, map(read_attribution, found.outside)), None)
     boilerplate = (*page.boilerplate, *outside)
     return replace(page, attribution=credit, boilerplate=boilerplate, language=found.language)
 
@@ -475,7 +451,7 @@ def _paragraphs(text: str) -> list[Block]:
 def _is_loose(part: str) -> bool:
     lines = part.split("\n")
     return len(lines) > 1 and any(
-        _BOILERPLATE.match(line) or _CREDIT.match(line) or _looks_headed(line) for line in lines
+        BOILERPLATE.match(line) or CREDIT.match(line) or _looks_headed(line) for line in lines
     )
 
 
@@ -483,13 +459,13 @@ def _looks_headed(line: str) -> bool:
     """Plain text marks no headings; a short line that ends like none of the sentences round it is one."""
     line = line.strip()
     few = 0 < len(line.split()) <= 12 and len(line) <= 90
-    return few and line[0].isupper() and line[-1] not in '.!?:;,…"”»)' and not _CREDIT.match(line)
+    return few and line[0].isupper() and line[-1] not in '.!?:;,…"”»)' and not CREDIT.match(line)
 
 
 def _headed(block: Block, following: list[Block]) -> Block:
     """The block as a heading, when it looks like one and a longer paragraph follows."""
     heads = _looks_headed(block.text) and following and len(following[0].text) > len(block.text)
-    heads = heads and not _BOILERPLATE.match(following[0].text) and not _CREDIT.match(following[0].text)
+    heads = heads and not BOILERPLATE.match(following[0].text) and not CREDIT.match(following[0].text)
     return Block("h2", block.text) if heads else block
 
 
@@ -498,10 +474,10 @@ def _assembled(kind: Kind, text: str, title: str, slots: list[Slot], blocks: lis
     credit: Attribution | None = None
     boilerplate = []
     for number, block in enumerate(blocks):
-        found = _attribution(block) if credit is None and (number > len(blocks) - 12 or number < 4) else None
+        found = read_attribution(block) if credit is None and (number > len(blocks) - 12 or number < 4) else None
         if found:
             credit = found
-        elif _BOILERPLATE.match(block.text):
+        elif BOILERPLATE.match(block.text):
             boilerplate.append(block.text)
         elif block.tag in ("h1", "h2", "h3", "h4", "h5", "h6"):
             sections.append(Section(block.text, max(2, int(block.tag[1])), ""))
@@ -510,63 +486,6 @@ def _assembled(kind: Kind, text: str, title: str, slots: list[Slot], blocks: lis
             sections[-1] = replace(last, text=f"{last.text}\n\n{block.text}" if last.text else block.text)
     kept = tuple(section for section in sections if section.heading or section.text)
     return Page(_id(text), kind, title, kept, credit, tuple(boilerplate), text, slots=tuple(slots))
-
-
-# ---- where it comes from, and what belongs to the site
-
-_CREDIT = re.compile(
-    r"\W{0,3}(?:(?:the )?original (?:story|article|post|source|report|text)|originally (?:published|appeared|posted)"
-    r"|(?:article |news )?source|read (?:the )?(?:more|original|full)(?: story| article| post)?|via|quelle|fuente"
-    r"|источник)\b ?(?:(?:at|on|by|from|in)\b|[:–—-])? ?",
-    re.IGNORECASE,
-)
-_ADDRESS = re.compile(r"https?://[^\s<>\"')\]]++")
-_HOST = re.compile(r"(?<![\w@.-])(?:[a-z0-9-]{1,63}\.){1,6}[a-z]{2,24}(?![\w.-]*\w)", re.IGNORECASE)
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(?: ?(Z|UTC|GMT|[+-]\d\d:?\d\d)\b)?)?")
-_BOILERPLATE = re.compile(
-    r"(?:comments are closed|(?:leave a|cancel) (?:reply|comment)|share this|like this|loading|related(?: posts?)?|posted "
-    r"(?:in|on|by)|filed under|tagged|tags?|previous post|next post|advertisement|sponsored|subscribe to|sign up for"
-    r"|your email address will not|required fields are marked|all rights reserved|©|copyright ©|skip to content"
-    r"|kommentare sind geschlossen|les commentaires sont fermés|los comentarios están cerrados)(?:\b|(?<=©)).{0,160}\Z",
-    re.IGNORECASE,
-)
-
-
-def _attribution(block: Block) -> Attribution | None:
-    """What a line such as "Original Story at www.reuters.com – 2023-09-12 13:58:00" says."""
-    credit = _CREDIT.match(block.text) if len(block.text) <= 300 else None
-    if not credit:
-        return None
-    rest = block.text[credit.end() :]
-    address = _ADDRESS.search(rest)
-    url = address[0].rstrip(".,;") if address else next((link for link in block.links if link.startswith("http")), None)
-    host = _HOST.search(rest)
-    when = _TIME.search(rest)
-    source = (urlsplit(url).hostname if address and url else None) or (host[0] if host else None)
-    if source is None and url:
-        source = urlsplit(url).hostname
-    if source is None and ":" in credit[0] and len(rest.split()) <= 8:
-        source = rest.strip(" .–—-") or None
-    if source is None:
-        return None
-    return Attribution(source, _moment(when) if when else None, url, block.text)
-
-
-def _moment(match: re.Match[str]) -> date | None:
-    day, clock, zone = match.groups()
-    try:
-        if not clock:
-            return date.fromisoformat(day)
-        moment = datetime.fromisoformat(f"{day}T{clock}")
-        if not zone:
-            return moment
-        if zone in ("Z", "UTC", "GMT"):
-            return moment.replace(tzinfo=timezone.utc)
-        sign = -1 if zone[0] == "-" else 1
-        offset = sign * timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:]))
-        return moment.replace(tzinfo=timezone(offset))
-    except ValueError:
-        return None
 
 
 def walk(path: Path) -> Iterator[Path]:

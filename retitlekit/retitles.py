@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,9 +22,10 @@ from retitlekit.pages import Page, reread
 from retitlekit.plans import plan
 from retitlekit.prompts import VARIABLES, Prompt
 from retitlekit.scorers import DEFAULT, Scorer, score
-from retitlekit.shortcodes import Shortcode, fill, find_shortcodes
+from retitlekit.shortcodes import Shortcode, find_shortcodes
 from retitlekit.sweeps import run
 from retitlekit.titles import LONGEST_TITLE, PROBLEMS
+from retitlekit.variables import fill
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,7 +108,7 @@ def retitle(
     >>> page = rk.read_page("data/page.txt")
     >>> done = rk.retitle(page, prompts["limits"], model="baseline/lead-compress", store=tmp, progress=False)
     >>> done.status.tolist(), done.published_title.tolist()
-    (['published'], ['Kim Jong Un arrived in Russia by armoured train'])
+    (['published'], ['Kim Jong Un arrived in Russia by armoured train for summit'])
     """
     import pandas as pd
 
@@ -141,13 +142,18 @@ def retitle(
                 progress=progress,
             )
         frame = score(frame, guard, articles=[work.article for work in ready.values() if work.article])
-        frame = frame.astype(object).where(frame.notna(), None)
-        answers = {str(row["article"]): row for row in frame.to_dict("records")}
+        answers = {str(row["article"]): row for row in _records(frame)}
     rows = [_row(work, answers.get(work.id, {}), on_fail) for work in works]
     columns = ["article", "original_title", "status", "reason", "published_title", *_KEPT]
     done = pd.DataFrame(rows, columns=columns)
     dtypes = {name: "Float64" if name in ("temperature", "cost_usd") else "string" for name in columns}
     return done.astype(dtypes).astype({"status": pd.CategoricalDtype(list(STATUSES))})
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as dicts; what is missing is None."""
+    rows = frame.astype(object).where(frame.notna(), None)
+    return [dict(zip(rows.columns, values, strict=True)) for values in rows.itertuples(index=False)]
 
 
 @dataclass(slots=True)
@@ -296,7 +302,7 @@ def expand(
     >>> asked = {"prompt": prompts["limits"], "model": "baseline/lead-compress", "store": tmp, "progress": False}
     >>> new = rk.expand(page, repair=True, **asked)
     >>> new.title
-    'Kim Jong Un arrived in Russia by armoured train'
+    'Kim Jong Un arrived in Russia by armoured train for summit'
     >>> new.text.splitlines()[1:] == page.text.splitlines()[1:]
     True
     """
@@ -323,7 +329,7 @@ def _expanded(
     page: Page, text: str, calls: Sequence[Shortcode], model: str | Model, defaults: str, options: dict[str, Any]
 ) -> Page:
     values = {name: str(value) for name in VARIABLES if (value := getattr(page.to_article(), name))}
-    written = {"html": escape_text, "item": lambda said: escape_cdata(escape_text(said))}.get(page.kind, str)
+    written = _WRITTEN.get(page.kind, str)
     parts, end = [], 0
     for call in calls:
         parts += [text[end : call.start], written(_answer(page, text, call, model, values, defaults, options))]
@@ -332,6 +338,12 @@ def _expanded(
     if new.title != page.title:
         raise PageError(f"page {page.id!r} is held: an answer in its body changed its title")
     return new
+
+
+_WRITTEN: dict[str, Callable[[str], str]] = {
+    "html": escape_text,
+    "item": lambda said: escape_cdata(escape_text(said)),
+}
 
 
 def _answer(

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from itertools import islice, product
+from itertools import islice
 from typing import Any
 
 from rapidfuzz import process
@@ -21,37 +21,10 @@ from rapidfuzz.distance import OSA
 
 from retitlekit.errors import ShortcodeError
 from retitlekit.prompts import PARAMETERS
-
-VARIABLES = {
-    "original_title": "title",
-    "matched_content": "body",
-    "source_domain": "source",
-    "source_link": "url",
-    "publish_date": "published_at",
-    "post_title": "title",
-    "post_original_title": "title",
-    "title": "title",
-    "topic": "title",
-    "post_content": "body",
-    "post_excerpt": "lead",
-    "item_excerpt": "lead",
-    "post_date": "published_at",
-    "link": "url",
-    "post_link": "url",
-    "source_url": "url",
-    "language": "language",
-}
-"""The vendors' variables that an article can fill: their name and ours."""
-
-FOREIGN = frozenset(
-    "feed_name author author_name author_link enclosure_link og_img redirect_url keyword ad_1 ad_2 "
-    "title_words_as_slug title_words_as_hashtags writing_style writing_tone current_line media_description".split()
-)
-"""Variables of the vendors that no article has; a default can fill them."""
+from retitlekit.variables import DEEPEST, FOREIGN, PERCENT, VARIABLES, is_variable, place_variables
 
 MOST_CALLS = 100
 MOST_PROBLEMS = 100
-DEEPEST = 8
 
 PROBLEMS = {
     "mismatched": "a call is closed by another tag",
@@ -124,7 +97,7 @@ class Shortcodes:
     @property
     def variables(self) -> tuple[str, ...]:
         """Names of the variables, each once, in the order of the text."""
-        return tuple(dict.fromkeys(name for name, _, _ in _variables(self.text)))
+        return tuple(dict.fromkeys(name for name, _, _ in place_variables(self.text)))
 
     def plan(self) -> list[Shortcode]:
         """The calls in the order in which they are to be made: what stands inside another comes first.
@@ -192,89 +165,6 @@ def find_shortcodes(text: str, *, repair: bool = False) -> Shortcodes:
     return replace(found, repairs=tuple(made))
 
 
-def fill(text: str, values: Mapping[str, str], *, defaults: str | Mapping[str, str] = "") -> str:
-    """Put values in the place of variables, in one pass: what a value says is never read again.
-
-    Parameters
-    ----------
-    text : str
-        With ``[original_title]``, ``%%title%%`` or ``%post_title%``; ``[[original_title]]`` stays, without the outer
-        brackets.
-    values : mapping
-        The fields of an article: title, body, lead, source, url, published_at, language.
-    defaults : mapping or str
-        For variables that are empty: name to value, or the vendor's lines ``name|value``.
-
-    Raises
-    ------
-    ShortcodeError
-        Naming every variable without value and default.
-
-    Examples
-    --------
-    >>> fill("[original_title] ([source_domain])", {"title": "[gpt]x[/gpt]"}, defaults="source_domain|a friend")
-    '[gpt]x[/gpt] (a friend)'
-    """
-    spare = _defaults(defaults)
-    parts, end, missing = [], 0, dict[str, None]()
-    for name, start, stop in _variables(text):
-        value = values.get(VARIABLES.get(name, name)) or spare.get(name)
-        if value is None:
-            missing[name] = None
-        parts += [text[end:start], value or ""]
-        end = stop
-    if missing:
-        raise ShortcodeError(f"nothing to put in the place of {', '.join(missing)}: give a value, or a default")
-    return "".join([*parts, text[end:]])
-
-
-def spin(text: str, *, most: int = 64) -> tuple[str, ...]:
-    """Every reading of a text with choices ``{one|two}``: variants to compare, never one by lot.
-
-    Choices may stand in choices. Braces without a bar are text.
-
-    Raises
-    ------
-    ShortcodeError
-        For more than `most` readings, or choices in choices deeper than 8.
-
-    Examples
-    --------
-    >>> spin("Make it {short|{very|quite} calm}")
-    ('Make it short', 'Make it very calm', 'Make it quite calm')
-    """
-    readings = [text]
-    for _ in range(DEEPEST):
-        if not any(_CHOICE.search(reading) for reading in readings):
-            return tuple(dict.fromkeys(readings))
-        readings = [one for reading in readings for one in _spun(reading, most)]
-        if len(readings) > most:
-            break
-    raise ShortcodeError(f"the choices {{…|…}} have more than {most} readings, or are nested too deep: use fewer")
-
-
-def _spun(text: str, most: int) -> list[str]:
-    """The readings of the innermost choices; those round them are left for the next turn."""
-    parts = _CHOICE.split(text)
-    options = [part.split("|") if number % 2 else [part] for number, part in enumerate(parts)]
-    size = 1
-    for option in options:
-        size *= len(option)
-        if size > most:
-            return [""] * (most + 1)
-    return ["".join(chosen) for chosen in product(*options)]
-
-
-_CHOICE = re.compile(r"\{([^{}|]*+(?:\|[^{}|]*+)+)\}")
-
-
-def _defaults(given: str | Mapping[str, str]) -> Mapping[str, str]:
-    if isinstance(given, Mapping):
-        return given
-    pairs = (line.partition("|") for line in given.splitlines() if line.strip())
-    return {name.strip(): value.strip() for name, bar, value in pairs if bar}
-
-
 def _told(problem: Problem) -> str:
     return f"line {problem.line}, column {problem.column}: {problem.message}"
 
@@ -308,7 +198,6 @@ _TAG = re.compile(
 )
 _BROKEN = re.compile(rf"\[ ?+(/?+) ?+({_NAMES})\b(?!\])(?:(?=[^\[\]]*+(?:\[|\Z))|(\s++[^\[\]=\s][^\[\]=]*+)\])")
 _ATTRIBUTE = re.compile(r"\s*+([\w-]++)\s?=\s?(?:\"([^\"]*)\"|'([^']*)'|[“”]([^“”]*)[“”]|([^\s\"'“”]++))")
-_PERCENT = re.compile(r"%(?=%?[a-z])(?:%([a-z_]{3,40}+)%%|(?<![\w%]%)([a-z]++(?:_[a-z]++)*+)%(?![\w%]))")
 
 
 @dataclass(slots=True)
@@ -516,7 +405,7 @@ class _Reader:
             if len(self.problems) >= MOST_PROBLEMS:
                 return
             name, bare = match[2], not match[4] and not match[3]
-            if name.lower() in _TEXT or name.lower() in CALLS or _is_variable(name) or not name.islower():
+            if name.lower() in _TEXT or name.lower() in CALLS or is_variable(name) or not name.islower():
                 continue
             near = _SHORT.get(name) or _nearest(name, _BRACKETED)
             paired = name in closed and not match[1]
@@ -528,7 +417,7 @@ class _Reader:
                 self._tell("unknown", *match.span(), message, repair)
 
     def _tell_percent(self) -> None:
-        for match in _PERCENT.finditer(self.text):
+        for match in PERCENT.finditer(self.text):
             if len(self.problems) >= MOST_PROBLEMS:
                 return
             name = match[1] or match[2]
@@ -561,28 +450,6 @@ class _Reader:
         line += self.text.count("\n", start, at)
         self.places.insert(near + 1, (at, line))
         return line, at - self.text.rfind("\n", 0, at)
-
-
-_RULE = re.compile(r"rule_\d{1,3}(?:_plain)?")
-
-
-def _is_variable(name: str) -> bool:
-    return (name in VARIABLES and "_" in name) or name in FOREIGN or bool(_RULE.fullmatch(name))
-
-
-def _variables(text: str) -> list[tuple[str, int, int]]:
-    """Name, start and end of each variable, in the order of the text."""
-    found = [
-        (match[2], *match.span())
-        for match in _TAG.finditer(text)
-        if not (match[1] or match[3] or match[4]) and _is_variable(match[2])
-    ]
-    found += [
-        (match[1] or match[2], *match.span())
-        for match in _PERCENT.finditer(text)
-        if (match[1] or match[2]) in VARIABLES or (match[1] or match[2]) in FOREIGN
-    ]
-    return sorted(found, key=lambda each: each[1])
 
 
 def _number(text: str) -> Any:

@@ -93,7 +93,7 @@ def retitle_file(
     >>> done = retitle_file("data/page.txt", tmp / "new.txt", prompts["limits"], model="baseline/lead-compress",
     ...                     store=tmp, progress=False)
     >>> done["published"], rk.read_page(tmp / "new.txt").title
-    (1, 'Kim Jong Un arrived in Russia by armoured train')
+    (1, 'Kim Jong Un arrived in Russia by armoured train for summit')
     """
     origin, target = Path(source), Path(out)
     kind = origin.suffix.lower()
@@ -188,7 +188,7 @@ def _decided(pieces: list[_Piece], ledger: _Ledger, prompt: Prompt, options: dic
             rows.append({"line": piece.line, **told, "published_title": None})
     if asked:
         done = retitle(asked.values(), prompt, progress=False, **options)[list(_TOLD)]
-        decided = {row["article"]: row for row in done.astype(object).where(done.notna(), None).to_dict("records")}
+        decided = {row["article"]: row for row in json.loads(done.to_json(orient="records"))}
         left = [row for row in decided.values() if str(row["reason"]).startswith(_UNDECIDED)]
         if left and left[0]["reason"].startswith("cancelled"):
             raise KeyboardInterrupt
