@@ -46,11 +46,13 @@ CREDIT = re.compile(
 _ADDRESS = re.compile(r"https?://[^\s<>\"')\]]++")
 _HOST = re.compile(r"(?<![\w@.-])(?:[a-z0-9-]{1,63}\.){1,6}[a-z]{2,24}(?![\w.-]*\w)", re.IGNORECASE)
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(?: ?(Z|UTC|GMT|[+-]\d\d:?\d\d)\b)?)?")
-BOILERPLATE = re.compile(
-    r"(?:comments are closed|(?:leave a|cancel) (?:reply|comment)|share this|like this|loading"
-    r"|related(?: posts?)?|posted (?:in|on|by)|filed under|tagged|tags?|previous post|next post|advertisement|sponsored|subscribe to|sign up for"
-    r"|your email address will not|required fields are marked|all rights reserved|©|copyright ©|skip to content"
-    r"|kommentare sind geschlossen|les commentaires sont fermés|los comentarios están cerrados)(?:\b|(?<=©)).{0,160}\Z",
+BOILERPLATE = re.compile(  # words that may begin a sentence of the story count only alone or before a colon
+    r"(?:comments are closed|leave a (?:reply|comment)|cancel reply|posted (?:in|on|by) |filed under |sign up for our "
+    r"|subscribe to our |your email address will not be|required fields are marked|all rights reserved|©|copyright ©"
+    r"|skip to content|kommentare sind geschlossen|les commentaires sont fermés|los comentarios están cerrados)"
+    r".{0,160}\Z"
+    r"|(?:advertisement|sponsored|related(?: posts?| articles?)?|tags?|tagged|filed under|share this|like this"
+    r"|loading|previous post|next post|comments|subscribe)(?: ?[:….].{0,160})?\Z",
     re.IGNORECASE,
 )
 

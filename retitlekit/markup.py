@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import BinaryIO, NamedTuple
 
 Escape = Callable[[str], str]
@@ -28,12 +29,19 @@ class Slot:
 
     def replaced(self, raw: str, old: str, new: str) -> str:
         """What stands here, with the new title for the old one and the rest (a site's name, an indent) as it was."""
-        for written in dict.fromkeys((self.escape(old), html.escape(old))):
-            if written in raw:
-                return raw.replace(written, self.escape(new), 1)
-        text = self.read(raw)
+        units = _UNIT.findall(raw)
+        read = [self.read(unit) for unit in units]
+        text = "".join(read)
+        at = text.find(old)
+        starts = list(accumulate(map(len, read), initial=0))
+        if at >= 0 and at in starts and at + len(old) in starts:
+            first, last = starts.index(at), starts.index(at + len(old))
+            return "".join(units[:first]) + self.escape(new) + "".join(units[last:])
         blank = raw[: len(raw) - len(raw.lstrip())], raw[len(raw.rstrip()) :]
-        return blank[0] + self.escape(spaced(text).replace(spaced(old), new, 1)) + blank[1]
+        return blank[0] + self.escape(spaced(self.read(raw)).replace(spaced(old), new, 1)) + blank[1]
+
+
+_UNIT = re.compile(r"&#?\w{1,31};|\\u[0-9A-Fa-f]{4}|\\.|.", re.DOTALL)  # an entity, an escape, or a character
 
 
 class Block(NamedTuple):
