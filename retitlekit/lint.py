@@ -206,7 +206,16 @@ def _is_spoken_here(text: str, leak: Leak) -> bool:
     rest = text[leak.start : leak.end + 160].partition("\n")[0]
     if _QUOTED.search(rest, leak.end - leak.start):
         return False
+    if leak.kind == "prompt" and leak.text[:3].casefold() == "you":  # "You are an editor. You have one hour. Go"
+        return _TASK.search(text, leak.start) is not None
     return leak.kind != "refusal" or _TO_US.search(rest) is not None
+
+
+_TASK = re.compile(
+    r"\b(?:re-?writ|rephras|paraphras|summari[sz]|translat|generat|your (?:task|job|goal)|required to|write (?:an?|the|me)\b"
+    r"|headline|title|article|text\b)",
+    re.IGNORECASE,
+)
 
 
 # ---- reports

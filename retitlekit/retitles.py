@@ -21,7 +21,7 @@ from retitlekit.models import Model
 from retitlekit.pages import Page, reread
 from retitlekit.plans import plan
 from retitlekit.prompts import VARIABLES, Prompt
-from retitlekit.scorers import DEFAULT, Scorer, score
+from retitlekit.scorers import DEFAULT, Scorer, clean, score, width
 from retitlekit.shortcodes import Shortcode, find_shortcodes
 from retitlekit.sweeps import run
 from retitlekit.titles import LONGEST_TITLE, PROBLEMS
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 OnFail = Literal["keep_original", "hold"]
 STATUSES = ("published", "kept_original", "held")
-GUARD: tuple[Scorer, ...] = tuple(scorer for scorer in DEFAULT if scorer.__name__ != "clean")
-"""The scorers whose gates decide: all that `score` knows, but a title may have needed a repair."""
+GUARD: tuple[Scorer, ...] = (*(scorer for scorer in DEFAULT if scorer not in (clean, width)), width)
+"""The scorers whose gates decide: those of `score`, and the width; but a title may have needed a repair."""
 
 _KEPT = (
     "title",
@@ -250,7 +250,20 @@ def _objection(work: _Work, answer: dict[str, Any]) -> str | None:
         return f"gate {', '.join(why)}"
     if is_leaked(title) or echoes(title, work.instructions):
         return f"PromptLeak: {PROBLEMS['PromptLeak']}"
+    if (
+        _ABOUT_ITSELF.search(title)
+        and work.article
+        and not _ABOUT_ITSELF.search(f"{work.article.title} {work.article.body}")
+    ):
+        return "NotATitle: it speaks with somebody about the title"
     return None
+
+
+_ABOUT_ITSELF = re.compile(
+    r"\b(?:the|this|that|your|my|a new|which|what) (?:title|headline)s?\b(?=.*\b(?:you|your|i|me|we)\b|.*\?)"
+    r"|\b(?:you|your|i|me|we)\b.*\b(?:title|headline)s?\b",
+    re.IGNORECASE,
+)
 
 
 # ---- templates on a page
