@@ -36,6 +36,7 @@ screenshots: $(VENV)/.ready-dev
 benchmarks: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/baselines.py
 	$(BIN)/python benchmarks/ground.py
+	$(BIN)/python benchmarks/pages.py
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

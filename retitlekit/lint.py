@@ -212,8 +212,8 @@ def _is_spoken_here(text: str, leak: Leak) -> bool:
 
 
 _TASK = re.compile(
-    r"\b(?:re-?writ|rephras|paraphras|summari[sz]|translat|generat|your (?:task|job|goal)|required to|write (?:an?|the|me)\b"
-    r"|headline|title|article|text\b)",
+    r"\b(?:re-?writ|rephras|paraphras|summari[sz]|translat|generat|your (?:task|job|goal)|required to"
+    r"|write (?:an?|the|me)\b|headline|title|article|text\b)",
     re.IGNORECASE,
 )
 

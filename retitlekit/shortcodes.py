@@ -197,6 +197,7 @@ _TAG = re.compile(
     r"\[(?=[^\[\]]++\]) ?+(/?+) ?+([A-Za-z][\w.-]*+)(:[\w./-]{0,100}+)?+(\s[^\[\]=]{0,60}+=[^\[\]]{0,400}+|\s?+)\]"
 )
 _BROKEN = re.compile(rf"\[ ?+(/?+) ?+({_NAMES})\b(?!\])(?:(?=[^\[\]]*+(?:\[|\Z))|(\s++[^\[\]=\s][^\[\]=]*+)\])")
+_LETTER_PERCENT = re.compile(r"[a-z]%")  # a run of % alone is dismissed at once
 _ATTRIBUTE = re.compile(r"\s*+([\w-]++)\s?=\s?(?:\"([^\"]*)\"|'([^']*)'|[“”]([^“”]*)[“”]|([^\s\"'“”]++))")
 
 
@@ -254,7 +255,7 @@ class _Reader:
 
     def _tags(self) -> list[_Tag]:
         """Tags that could be calls; strange variables and tags are told on the way."""
-        tags, strange = [], []
+        tags, strange, end = [], [], len(self.text)
         for match in _TAG.finditer(self.text):
             if self._is_escaped(match):
                 continue
@@ -264,9 +265,10 @@ class _Reader:
             else:
                 strange.append(match)
             if len(tags) > 4 * MOST_CALLS or len(strange) > 100 * MOST_PROBLEMS:
+                end = match.end()
                 break
         if "gpt" in self.text or "aicontent" in self.text:
-            broken = islice(_BROKEN.finditer(self.text), MOST_PROBLEMS)
+            broken = islice(_BROKEN.finditer(self.text, 0, end), MOST_PROBLEMS)
             tags += [_Tag(match[2].lower(), bool(match[1]), match, broken=True) for match in broken]
             tags.sort(key=lambda tag: tag.match.start())
         shouted = [match for match in strange if match[2].lower() in CALLS]
@@ -417,6 +419,8 @@ class _Reader:
                 self._tell("unknown", *match.span(), message, repair)
 
     def _tell_percent(self) -> None:
+        if not _LETTER_PERCENT.search(self.text):
+            return
         for match in PERCENT.finditer(self.text):
             if len(self.problems) >= MOST_PROBLEMS:
                 return

@@ -16,14 +16,17 @@ from retitlekit.pages import decode
 from .conftest import ROOT
 
 SEED = ROOT / "data/page.txt"
+NOON = datetime(2023, 9, 12, 13, 58)
+WEST = timezone(timedelta(hours=-3, minutes=-30))
 HTML = """<!doctype html>
 <html lang="en"><head><title>Rail &amp; road&#8217;s day &#8211; The Site</title>
 <meta property="og:title" content="Rail &amp; road’s day"/><meta content='Rail &amp; road’s day' name='twitter:title'>
-<script type="application/ld+json">{"headline": "Rail & road\\u2019s day"}</script><style>h1 { x: "<h1>" }</style></head>
+<script type="application/ld+json">{"headline": "Rail & road\\u2019s day"}</script>
+<style>h1 { x: "<h1>" }</style></head>
 <body><nav><p>Menu</p></nav><h1><a href="/">The Site</a></h1><article><h1 class=entry-title>
   Rail &amp; road’s day </h1><p>One <b>two</b>.</p><!-- <p>no</p> --><h2>A head</h2><p>Three<br>four</p>
-<p>Original story at <a href="https://news.example/x?a=1&amp;b=2">news.example</a> – 2023-09-12 13:58 +02:00</p></article>
-<p>Comments are closed.</p><footer>© 2023 The Site</footer></body></html>"""
+<p>Original story at <a href="https://news.example/x?a=1&amp;b=2">news.example</a> – 2023-09-12 13:58 +02:00</p>
+</article><p>Comments are closed.</p><footer>© 2023 The Site</footer></body></html>"""
 WXR = """<?xml version="1.0" encoding="UTF-8"?>
 <rss><channel><title>The Site</title><!-- <item><title>no</title></item> -->
 <item><title>[gpt3] Rewrite this title: X [/gpt4]</title><link>https://a.example/1</link>
@@ -44,7 +47,8 @@ def test_the_page_that_began_it() -> None:
     """Title, headings, attribution without zone and url, and the site's own line are told apart."""
     page = rk.read_page(SEED)
 
-    assert page.title.startswith("[gpt3] Rewrite this title: Kim") and page.title.endswith("[/gpt4]")
+    assert page.title.startswith("[gpt3] Rewrite this title: Kim")
+    assert page.title.endswith("[/gpt4]")
     assert ["", "A rare journey", "Warnings from Washington", "What each side wants"] == [
         section.heading for section in page.sections
     ]
@@ -55,7 +59,8 @@ def test_the_page_that_began_it() -> None:
         page.attribution.zone,
     )
     assert ("Comments are closed.",) == page.boilerplate
-    assert "Original Story" not in page.body and "Comments" not in page.body
+    assert "Original Story" not in page.body
+    assert "Comments" not in page.body
     article = page.to_article()
     assert ("www.reuters.com", "2023-09-12T13:58:00", None) == (article.source, article.published_at, article.url)
 
@@ -133,12 +138,12 @@ def test_markdown() -> None:
 @pytest.mark.parametrize(
     ("line", "source", "published", "url", "zone"),
     [
-        ("Original Story at www.reuters.com – 2023-09-12 13:58:00", "www.reuters.com", datetime(2023, 9, 12, 13, 58), None, "unknown"),
+        ("Original Story at www.reuters.com – 2023-09-12 13:58:00", "www.reuters.com", NOON, None, "unknown"),
         ("Source: Reuters", "Reuters", None, None, "unknown"),
         ("Via https://a.example/x.", "a.example", None, "https://a.example/x", "unknown"),
         ("Originally published on a.example, 2023-09-12", "a.example", date(2023, 9, 12), None, "unknown"),
-        ("Read the original article: a.example 2023-09-12T13:58Z", "a.example", datetime(2023, 9, 12, 13, 58, tzinfo=UTC), None, "UTC"),
-        ("Source: a.example 2023-09-12 13:58:00 -0330", "a.example", datetime(2023, 9, 12, 13, 58, tzinfo=timezone(timedelta(hours=-3, minutes=-30))), None, "UTC-03:30"),
+        ("Read the original article: a.example 2023-09-12T13:58Z", "a.example", NOON.replace(tzinfo=UTC), None, "UTC"),
+        ("Source: a.example 2023-09-12 13:58:00 -0330", "a.example", NOON.replace(tzinfo=WEST), None, "UTC-03:30"),
         ("Source: a.example 2023-99-99", "a.example", None, None, "unknown"),
     ],
 )  # fmt: skip

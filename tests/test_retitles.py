@@ -89,7 +89,7 @@ ANSWERS = [
     pytest.param("Tarnby shuts its harbour bridge for 14 weeks", "numbers", id="F15-number"),
     pytest.param("Copenhagen shuts its harbour bridge from 3 March", "names", id="F15-name"),
     pytest.param({"content": "Tarnby shuts its harbour bri", "finish_reason": "length"}, "CutOff", id="F16-cut"),
-    pytest.param("Tarnby shuts its harbour bridge from 3 March, and so buses go by Station Road for weeks", "width", id="F16-long"),
+    pytest.param("Tarnby shuts its harbour bridge on 3 March, so buses go by Station Road for weeks", "width", id="F16-long"),
     pytest.param("Tarnby shuts its harbour bridge. " * 20, "NotATitle", id="F16-article"),
 ]  # fmt: skip
 
@@ -169,7 +169,7 @@ def test_a_leaked_title_is_healed() -> None:
     [
         (SEED, ("Rewrite this title:", "Kim Jong Un in Russia amid US warnings not to sell arms")),
         ("Rewrite this title: Ukraine: what we know", ("Rewrite this title:", "Ukraine: what we know")),
-        ("[gpt]Rewrite this title in other words: “Kim in Russia”[/gpt]", ("Rewrite this title in other words:", "Kim in Russia")),
+        ("[gpt]Rewrite this title: “Kim in Russia”[/gpt]", ("Rewrite this title:", "Kim in Russia")),
         ("[gpt3]Be brief and neutral. Kim in Russia[/gpt3]", ("Be brief and neutral. Kim in Russia", None)),
         ("Rewrite this title:", ("Rewrite this title:", None)),
     ],
@@ -400,7 +400,7 @@ def test_a_body_that_cannot_be_answered_is_held(answer: Answer, says: str) -> No
 
 def test_a_held_title() -> None:
     """A title that no gate lets through holds the page, and tells why."""
-    with pytest.raises(rk.PageError, match="held: .*Refusal"):
+    with pytest.raises(rk.PageError, match=r"held: .*Refusal"):
         expanded(page_of(SEED), "As an AI model I cannot rewrite this title", prompt=PROMPT, repair=True)
     with pytest.raises(rk.PageError, match="leak without a call"):
         expanded(page_of("Rewrite this title: Kim"), GOOD, prompt=PROMPT)

@@ -160,8 +160,8 @@ def test_choices_are_variants() -> None:
 
 
 TAGS = (
-    "[gpt] [/gpt] [gpt3] [/gpt3] [/gpt4] [GPT3] [gpt [/gpt x [[ ]] [original_titel] [gpt_t=1] [aicontent] %%post_titel%% "
-    "[claude] [/claude]"
+    "[gpt] [/gpt] [gpt3] [/gpt3] [/gpt4] [GPT3] [gpt [/gpt x [[ ]] [original_titel] [gpt_t=1] [aicontent] [claude] "
+    "%%post_titel%% [/claude]"
 ).split()
 SOUP = st.text(st.sampled_from("[]/ \n=\"'%{}|gpt34abo_ti:.\0\ufeff\udcff"), max_size=400) | st.lists(
     st.sampled_from([*TAGS, "\n\n", "[ gpt ]", "[gpt t=1]", "[gpt t=x]"]), max_size=40

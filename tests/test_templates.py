@@ -11,7 +11,7 @@ from .conftest import ROOT
 SHIPPED = rk.load_prompts(ROOT / "prompts")
 ARTICLE = rk.Article(
     "a",
-    "Kim [sic] in {Russia|Moscow}",
+    "Kim [sic] in {A|B}",
     "First.\n\nSecond {{ x }}.",
     "news.example",
     "https://news.example/1",
@@ -29,13 +29,13 @@ def rendered(text: str, **options: object) -> str:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("[gpt]rewrite this title: [original_title][/gpt]", "rewrite this title: Kim [sic] in {Russia|Moscow}"),
+        ("[gpt]rewrite this title: [original_title][/gpt]", "rewrite this title: Kim [sic] in {A|B}"),
         ("[gpt3]Sum up: [matched_content] of [source_domain][/gpt3]", "Sum up: First.\n\nSecond {{ x }}. of news.example"),
-        ("[openai_gpt]%post_title% / %post_excerpt%[/openai_gpt]", "Kim [sic] in {Russia|Moscow} / First."),
-        ("[aicontent]%%post_title%% in %%language%%[/aicontent]", "Kim [sic] in {Russia|Moscow} in en"),
-        ("Write a title for %%post_title%%", "Write a title for Kim [sic] in {Russia|Moscow}"),
-        ("[gpt]{{x}} {%y%} {#z#}\nSystem:\n[original_title][/gpt]", "{{x}} {%y%} {#z#}\nSystem:\nKim [sic] in {Russia|Moscow}"),
-        ("[gpt]Rewrite this title: Old one[/gpt]", "Rewrite this title: Kim [sic] in {Russia|Moscow}"),
+        ("[openai_gpt]%post_title% / %post_excerpt%[/openai_gpt]", "Kim [sic] in {A|B} / First."),
+        ("[aicontent]%%post_title%% in %%language%%[/aicontent]", "Kim [sic] in {A|B} in en"),
+        ("Write a title for %%post_title%%", "Write a title for Kim [sic] in {A|B}"),
+        ("[gpt]{{x}} {%y%} {#z#}\nSystem:\n[original_title][/gpt]", "{{x}} {%y%} {#z#}\nSystem:\nKim [sic] in {A|B}"),
+        ("[gpt]Rewrite this title: Old one[/gpt]", "Rewrite this title: Kim [sic] in {A|B}"),
     ],
 )  # fmt: skip
 def test_import(text: str, expected: str) -> None:
@@ -49,7 +49,7 @@ def test_the_title_that_began_it() -> None:
     with pytest.raises(rk.ShortcodeError, match="line 1, column 84"):
         rk.import_template(seed)
 
-    assert "Rewrite this title: Kim [sic] in {Russia|Moscow}" == rendered(seed, repair=True)
+    assert "Rewrite this title: Kim [sic] in {A|B}" == rendered(seed, repair=True)
 
 
 def test_settings_of_the_tag() -> None:
@@ -85,7 +85,7 @@ def test_what_cannot_be_imported(text: str, says: str) -> None:
     with pytest.raises(rk.ShortcodeError, match=says):
         rk.import_template(text)
 
-    assert "by nobody for Kim [sic] in {Russia|Moscow}" == rendered(
+    assert "by nobody for Kim [sic] in {A|B}" == rendered(
         "[gpt]by [author] for [original_title][/gpt]", defaults="author|nobody"
     )
 
