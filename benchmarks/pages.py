@@ -31,7 +31,7 @@ MB = 1 << 20
 
 def hard_texts() -> dict[str, str]:
     """A megabyte or so of each."""
-    draw = random.Random(7)  # noqa: S311
+    draw = random.Random(7)
     prose = "\n\n".join(article.body for article in rk.load_articles(ROOT / "data/articles.jsonl"))
     soup = "".join(draw.choice("[]/ gpt34abc_%{}|=\"'\n") for _ in range(MB))
     return {
@@ -104,7 +104,7 @@ def retitling() -> None:
         command += [str(Path(folder) / "store"), "--model", "baseline/lead-compress"]
         command += ["--prompt", str(ROOT / "prompts/limits.prompt")]
         part = out.with_name("out.jsonl.part")
-        draw, memory, busy = random.Random(7), dict[int, int](), 0.0  # noqa: S311
+        draw, memory, busy = random.Random(7), dict[int, int](), 0.0
         stops = sorted(draw.uniform(0.05, 0.9) for _ in range(KILLS))
         for stop in [*stops, 2.0]:
             start = time.perf_counter()

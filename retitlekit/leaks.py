@@ -82,6 +82,21 @@ def echoes(title: str, instructions: str) -> bool:
     return not _phrases(instructions, size).isdisjoint(zip(*(words[i:] for i in range(size)), strict=False))
 
 
+def content_words(text: str) -> list[str]:
+    """The words of a text that carry what it is about, folded: long ones, abbreviations, figures; signs one by one."""
+    found = [
+        word for word in _WORD.findall(text) if len(word) > 3 or word.isupper() or word.isdigit() or word >= "\u2e80"
+    ]
+    return [folded for word in found if (folded := word.casefold()) not in _IDLE]
+
+
+_IDLE = frozenset(
+    "about after also been before being from have having here into just like made make more most much only other over "
+    "said says some such than that their them then there these they this those through very were what when where which "
+    "while will with would could should your yours i a".split()
+)
+
+
 def _words(text: str) -> list[str]:
     return [word.casefold() for word in _WORD.findall(text)]
 

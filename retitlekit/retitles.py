@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from retitlekit.articles import Article
 from retitlekit.errors import ArticleError, PageError, PlanError, PromptError, RetitlekitWarning
-from retitlekit.leaks import echoes, find_leaks
+from retitlekit.leaks import content_words, echoes, find_leaks
 from retitlekit.markup import escape_cdata, escape_text
 from retitlekit.models import Model
 from retitlekit.pages import Page, reread
@@ -31,9 +31,26 @@ if TYPE_CHECKING:
     import pandas as pd
 
 OnFail = Literal["keep_original", "hold"]
+_ALIKE = 5  # letters
 STATUSES = ("published", "kept_original", "held")
-GUARD: tuple[Scorer, ...] = (*(scorer for scorer in DEFAULT if scorer not in (clean, width)), width)
-"""The scorers whose gates decide: those of `score`, and the width; but a title may have needed a repair."""
+
+
+def on_topic(title: str, article: Article) -> tuple[bool, str | None]:
+    """The title is about the article: a third of its content words, and two of them at least, stand there.
+
+    What comes back from a broken service instead of a title ("Rate limit exceeded", "Done", "Thank you!") shares no
+    word with the article. Words count as alike when they begin alike. Of 265 titles that people wrote for Wikinews,
+    checked against the bodies alone, one fails; of titles for another of these articles 5 in 100 pass.
+    """
+    known = {word[:_ALIKE] for word in content_words(f"{article.title} {article.body}")}
+    words = content_words(title)
+    told = [word for word in words if word[:_ALIKE] in known]
+    enough = 3 * len(told) >= len(words) and len(told) >= (2 if article.body else 1)
+    return enough, None if enough else f"{len(told)} of its {len(words)} content words stand in the article"
+
+
+GUARD: tuple[Scorer, ...] = (*(scorer for scorer in DEFAULT if scorer not in (clean, width)), width, on_topic)
+"""The scorers whose gates decide: those of `score`, the width, and `on_topic`; but a title may have needed a repair."""
 
 _KEPT = (
     "title",
@@ -248,6 +265,10 @@ def _objection(work: _Work, answer: dict[str, Any]) -> str | None:
     if failed:
         why = [f"{name} ({answer[f'why_{name}']})" if answer.get(f"why_{name}") else name for name in failed]
         return f"gate {', '.join(why)}"
+    if title.rstrip().endswith((":", "：")):
+        return "NotATitle: it is the label of something that did not come"
+    if _ADDRESS.search(title) and not _ADDRESS.search(f"{work.original_title} {work.article and work.article.body}"):
+        return "NotATitle: it holds an address that the article does not"
     if is_leaked(title) or echoes(title, work.instructions):
         return f"PromptLeak: {PROBLEMS['PromptLeak']}"
     if (
@@ -259,6 +280,7 @@ def _objection(work: _Work, answer: dict[str, Any]) -> str | None:
     return None
 
 
+_ADDRESS = re.compile(r"https?://|\bwww\.", re.IGNORECASE)
 _ABOUT_ITSELF = re.compile(
     r"\b(?:the|this|that|your|my|a new|which|what) (?:title|headline)s?\b(?=.*\b(?:you|your|i|me|we)\b|.*\?)"
     r"|\b(?:you|your|i|me|we)\b.*\b(?:title|headline)s?\b",

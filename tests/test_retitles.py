@@ -78,7 +78,7 @@ ANSWERS = [
     pytest.param("I'm sorry, but I can't help with that request.", "Refusal", id="F4-apology"),
     pytest.param("My cutoff date is in September 2021, so I cannot say", "Refusal", id="F4-cutoff"),
     pytest.param({"content": GOOD, "finish_reason": "content_filter"}, "Refusal", id="F4-filter"),
-    pytest.param("Sure! How long should the title be?", "NotATitle", id="F9-answers-the-user"),
+    pytest.param("Would you like the title to name the bridge and Tarnby?", "NotATitle", id="F9-answers-the-user"),
     pytest.param("Please provide the article text you would like retitled.", "Refusal", id="F9-asks"),
     pytest.param("<think>The user wants a title. Tarnby bridge", "CutOff", id="F11-unclosed-thinking"),
     pytest.param({"content": "", "finish_reason": "length"}, "CutOff", id="F12-spent-on-thinking"),
@@ -89,7 +89,21 @@ ANSWERS = [
     pytest.param("Tarnby shuts its harbour bridge for 14 weeks", "numbers", id="F15-number"),
     pytest.param("Copenhagen shuts its harbour bridge from 3 March", "names", id="F15-name"),
     pytest.param({"content": "Tarnby shuts its harbour bri", "finish_reason": "length"}, "CutOff", id="F16-cut"),
-    pytest.param("Tarnby shuts its harbour bridge on 3 March, so buses go by Station Road for weeks", "width", id="F16-long"),
+    pytest.param("Tarnby shuts its harbour bridge on 3 March, buses go by Station Road for weeks", "width", id="F16"),
+    *(
+        pytest.param(said, reason, id=f"service-{said[:20]}")
+        for said, reason in [
+            ("Rate limit exceeded", "on_topic"),
+            ("502 Bad Gateway", "numbers"),
+            ("An error occurred while processing your request", "on_topic"),
+            ("Traceback (most recent call last):", "on_topic"),
+            ("New title:", "on_topic"),
+            ("The bridge in Tarnby:", "label"),
+            ("Harbour bridge shut, see www.evil.example", "address"),
+            ("Thank you!", "on_topic"),
+            ("null", "on_topic"),
+        ]
+    ),
     pytest.param("Tarnby shuts its harbour bridge. " * 20, "NotATitle", id="F16-article"),
 ]  # fmt: skip
 

@@ -30,7 +30,7 @@ def rendered(text: str, **options: object) -> str:
     ("text", "expected"),
     [
         ("[gpt]rewrite this title: [original_title][/gpt]", "rewrite this title: Kim [sic] in {A|B}"),
-        ("[gpt3]Sum up: [matched_content] of [source_domain][/gpt3]", "Sum up: First.\n\nSecond {{ x }}. of news.example"),
+        ("[gpt3]Sum: [matched_content] of [source_domain][/gpt3]", "Sum: First.\n\nSecond {{ x }}. of news.example"),
         ("[openai_gpt]%post_title% / %post_excerpt%[/openai_gpt]", "Kim [sic] in {A|B} / First."),
         ("[aicontent]%%post_title%% in %%language%%[/aicontent]", "Kim [sic] in {A|B} in en"),
         ("Write a title for %%post_title%%", "Write a title for Kim [sic] in {A|B}"),
