@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from retitlekit import score
 from retitlekit.articles import Article
 from retitlekit.errors import ArticleError, PageError, PlanError, PromptError, RetitlekitWarning
 from retitlekit.leaks import content_words, echoes, find_leaks
@@ -21,7 +22,8 @@ from retitlekit.models import Model
 from retitlekit.pages import Page, reread
 from retitlekit.plans import plan
 from retitlekit.prompts import VARIABLES, Prompt
-from retitlekit.scorers import DEFAULT, Scorer, clean, score, width
+from retitlekit.scorers import DEFAULT, Scorer, clean, width
+from retitlekit.scoring import score
 from retitlekit.shortcodes import Shortcode, find_shortcodes
 from retitlekit.sweeps import run
 from retitlekit.titles import LONGEST_TITLE, PROBLEMS

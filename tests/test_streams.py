@@ -46,7 +46,7 @@ def test_json_lines() -> None:
     source = articles("in.jsonl", 3)
     with source.open("a") as more:
         more.write(
-            '\n{"broken\n[1]\n{"id": "a1", "title": "x"}\n{"headline": "Other names", "text": "A bridge in Tarnby shut."}'
+            '\n{"broken\n[1]\n{"id": "a1", "title": "x"}\n{"headline": "Other names", "text": "A bridge in Tarnby."}'
         )
     done = rk.retitle_file(source, "out.jsonl", LIMITS, model=LEAD, progress=False)
     told = rows("out.jsonl")
