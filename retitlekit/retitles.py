@@ -23,7 +23,6 @@ from retitlekit.pages import Page, reread
 from retitlekit.plans import plan
 from retitlekit.prompts import VARIABLES, Prompt
 from retitlekit.scorers import DEFAULT, Scorer, clean, width
-from retitlekit.scoring import score
 from retitlekit.shortcodes import Shortcode, find_shortcodes
 from retitlekit.sweeps import run
 from retitlekit.titles import LONGEST_TITLE, PROBLEMS
