@@ -20,6 +20,7 @@ from retitlekit.leaks import LEAKS, Leak, find_leaks
 from retitlekit.markup import split_feed
 from retitlekit.pages import FEED_SUFFIXES, Page, item_page, read_page, read_pages, walk
 from retitlekit.shortcodes import PROBLEMS, find_shortcodes
+from retitlekit.variables import is_variable
 
 RULES = LEAKS | PROBLEMS | {"call": "a call to a model that no plugin ran", "unreadable": "a page that cannot be read"}
 """Every kind of `Finding`: code and meaning."""
@@ -83,8 +84,14 @@ def lint_page(page: Page | str, *, place: str = "") -> list[Finding]:
         page = read_page(page)
     first = min((slot.start for slot in page.slots), default=0)
     found = _lint_text(page.title, page.text, first, "title", page.id, place)
-    body = "\n\n".join([*(part for each in page.sections for part in (each.heading, each.text) if part)])
-    return found + _lint_text(body, page.text, first + len(page.title), "body", page.id, place)
+    body = _lint_text(page.body, page.text, first + len(page.title), "body", page.id, place)
+    if page.kind == "item":  # the source of a site: the tags of its other plugins are no leaks
+        strange = [each for each in body if _BRACKETED.fullmatch(each.text) and not is_variable(each.text[1:-1])]
+        body = [each for each in body if each.code != "variable" or each not in strange]
+    return found + body
+
+
+_BRACKETED = re.compile(r"\[[a-z0-9_]+\]")
 
 
 def lint(paths: Iterable[str | Path] | str | Path) -> Iterator[Finding]:
@@ -162,7 +169,9 @@ def _lint_text(said: str, source: str, start: int, field: str, page: str, place:
     """What is wrong with a text that stands in `source` from `start` on."""
     tags = find_shortcodes(said)
     spans: list[tuple[int, int, str, str, str | None]] = [
-        (each.start, each.end, each.code, each.message, each.repair) for each in tags.problems
+        (each.start, each.end, each.code, each.message, each.repair)
+        for each in tags.problems
+        if each.code != "unknown" or each.repair  # what is like no tag of a model is another plugin's
     ]
     spans += [(call.start, call.end, "call", RULES["call"], None) for call in tags.calls]
     for name in tags.variables:

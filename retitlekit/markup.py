@@ -142,6 +142,25 @@ def _said(raw: str) -> str:
     return "".join([*parts, html.unescape(raw[at:])])
 
 
+def masked(text: str) -> str:
+    """Text of the same length with blanks for tags, comments, scripts and styles: what is left is what is shown.
+
+    Examples
+    --------
+    >>> masked("a<b title='[x]'>b</b><script>c[1]</script>").replace(" ", "")
+    'ab'
+    """
+    parts, end = [], 0
+    for tag in _tags(text):
+        start, stop = tag.before
+        parts += [_BLANK.sub(" ", text[end:start]), text[start:stop]]
+        end = stop
+    return "".join([*parts, _BLANK.sub(" ", text[end:])])
+
+
+_BLANK = re.compile(r"[^\n]")
+
+
 # ---- HTML
 
 _HIDDEN = frozenset(("nav", "aside", "form", "head", "title", "button", "select"))

@@ -10,20 +10,20 @@ import os
 import re
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from retitlekit import score
 from retitlekit.articles import Article
 from retitlekit.errors import ArticleError, PageError, PlanError, PromptError, RetitlekitWarning
 from retitlekit.leaks import content_words, echoes, find_leaks
-from retitlekit.markup import escape_cdata, escape_text
+from retitlekit.markup import escape_cdata, escape_text, masked
 from retitlekit.models import Model
 from retitlekit.pages import Page, reread
 from retitlekit.plans import plan
 from retitlekit.prompts import VARIABLES, Prompt
 from retitlekit.scorers import DEFAULT, Scorer, clean, width
-from retitlekit.shortcodes import Shortcode, find_shortcodes
+from retitlekit.shortcodes import Shortcode, find_shortcodes, mended
 from retitlekit.sweeps import run
 from retitlekit.titles import LONGEST_TITLE, PROBLEMS
 from retitlekit.variables import fill
@@ -195,7 +195,7 @@ class _Work:
         instructions, material = asked_for(title)
         if material is None:
             return cls(given.id, title, True, instructions, None, "LeakedTitle: it tells no original title")
-        article = given.to_article(title=material) if isinstance(given, Page) else _renamed(given, material)
+        article = given.to_article(title=material) if isinstance(given, Page) else replace(given, title=material)
         return cls(given.id, title, True, instructions, article, None)
 
     def can_be_asked(self, prompt: Prompt) -> bool:
@@ -354,11 +354,29 @@ def expand(
         page = page.with_title(done["published_title"])
     elif found.variables or is_leaked(page.title):
         raise PageError(f"page {page.id!r} is held: its title is a leak without a call: {page.title!r:.120}")
-    body = find_shortcodes(page.text, repair=repair).check()
-    if not body.calls and not body.repairs:
+    text, calls = _body_calls(page, repair)
+    if not calls and text == page.text:
         return page
     options.pop("temperature", None)
-    return _expanded(page, body.text, body.calls, model, defaults, {"store": store, **options})
+    return _expanded(page, text, calls, model, defaults, {"store": store, **options})
+
+
+def _body_calls(page: Page, repair: bool) -> tuple[str, tuple[Shortcode, ...]]:
+    """The page's source, mended where that is asked for, and the calls in what it shows."""
+    text = page.text
+    for _ in range(4):
+        found = find_shortcodes(masked(text) if page.kind in ("html", "item") else text)
+        edits = [edit for problem in found.problems for edit in problem.edits]
+        if not repair or not edits:
+            break
+        text = mended(text, edits)
+    # other plugins have tags too; only in a prompt is one that nobody knows a mistake
+    ours = [
+        problem
+        for problem in found.problems
+        if problem.code != "unknown" or problem.repair or any(c.start < problem.start < c.end for c in found.calls)
+    ]
+    return text, replace(found, problems=tuple(ours)).check().calls
 
 
 def _expanded(

@@ -161,7 +161,7 @@ def find_shortcodes(text: str, *, repair: bool = False) -> Shortcodes:
         if not mendable:
             break
         made += mendable
-        found = _Reader(_mended(found.text, [edit for problem in mendable for edit in problem.edits])).read()
+        found = _Reader(mended(found.text, [edit for problem in mendable for edit in problem.edits])).read()
     return replace(found, repairs=tuple(made))
 
 
@@ -169,7 +169,8 @@ def _told(problem: Problem) -> str:
     return f"line {problem.line}, column {problem.column}: {problem.message}"
 
 
-def _mended(text: str, edits: list[tuple[int, int, str]]) -> str:
+def mended(text: str, edits: list[tuple[int, int, str]]) -> str:
+    """Text with the `edits` of problems made; where two are in each other's way, the first."""
     parts, end = [], 0
     for start, stop, new in sorted(edits, key=lambda edit: edit[:2]):
         if start >= end:

@@ -116,6 +116,16 @@ def test_places(tmp_path: Path) -> None:
     ] == found
 
 
+def test_tags_of_other_plugins(tmp_path: Path) -> None:
+    """A WordPress export holds the tags of its other plugins; only those of models are findings."""
+    (tmp_path / "a.xml").write_text(
+        '<rss><item><title>Kim</title><content:encoded><![CDATA[<p>[contact-form-7 id="1"] [woo_cart] [x]a[/x]</p>'
+        "<p>[gpt3]Sum up [matched_content][/gpt3]</p>]]></content:encoded></item></rss>"
+    )
+
+    assert ["call", "variable"] == [found.code for found in lint(tmp_path)]
+
+
 def test_command_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """Exit code 1 with findings as text, JSON or SARIF; 0 for a clean file; 2 for a path that is not there."""
     page, clean = str(ROOT / "data/page.txt"), str(ROOT / "data/articles.jsonl")

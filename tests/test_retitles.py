@@ -396,6 +396,16 @@ def test_calls_in_the_body() -> None:
     assert "<h1>Kim in Russia</h1><p>A summary of three words</p><p>The end.</p>" == new.text
 
 
+def test_tags_of_others_and_scripts_are_left_alone() -> None:
+    """Only what a page shows is read for calls; another plugin's tag and a script's brackets stay as they are."""
+    source = "<h1>Kim</h1><script>x[my_index] = '[gpt]';</script><p title='[gpt]'>[form id='1'] [gpt]Say x[/gpt]</p>"
+    new = expanded(rk.read_page(source), "Something <b>else</b>")
+
+    assert source.replace("[gpt]Say x[/gpt]", "Something &lt;b&gt;else&lt;/b&gt;") == new.text
+    with pytest.raises(rk.ShortcodeError, match="no plugin knows"):
+        expanded(rk.read_page("<h1>Kim</h1><p>[gpt]Say [foo_bar][/gpt]</p>"), "x")
+
+
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
