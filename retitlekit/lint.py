@@ -86,12 +86,12 @@ def lint_page(page: Page | str, *, place: str = "") -> list[Finding]:
     found = _lint_text(page.title, page.text, first, "title", page.id, place)
     body = _lint_text(page.body, page.text, first + len(page.title), "body", page.id, place)
     if page.kind == "item":  # the source of a site: the tags of its other plugins are no leaks
-        strange = [each for each in body if _BRACKETED.fullmatch(each.text) and not is_variable(each.text[1:-1])]
-        body = [each for each in body if each.code != "variable" or each not in strange]
+        body = [each for each in body if each.code != "variable" or not _is_foreign(each.text)]
     return found + body
 
 
-_BRACKETED = re.compile(r"\[[a-z0-9_]+\]")
+def _is_foreign(tag: str) -> bool:
+    return re.fullmatch(r"\[[a-z0-9_]+\]", tag) is not None and not is_variable(tag[1:-1])
 
 
 def lint(paths: Iterable[str | Path] | str | Path) -> Iterator[Finding]:
