@@ -17,7 +17,7 @@ from urllib.parse import quote
 from retitlekit.articles import ALIASES
 from retitlekit.errors import PageError
 from retitlekit.leaks import LEAKS, Leak, find_leaks
-from retitlekit.markup import split_feed
+from retitlekit.markup import read_html, spaced, split_feed
 from retitlekit.pages import FEED_SUFFIXES, Page, item_page, read_page, read_pages, walk
 from retitlekit.shortcodes import PROBLEMS, find_shortcodes
 from retitlekit.variables import is_variable
@@ -84,6 +84,12 @@ def lint_page(page: Page | str, *, place: str = "") -> list[Finding]:
         page = read_page(page)
     first = min((slot.start for slot in page.slots), default=0)
     found = _lint_text(page.title, page.text, first, "title", page.id, place)
+    if page.kind == "html":  # what browsers, cards and search results show may be another title
+        head = read_html(page.text)
+        for slot in (*head.titles, *head.metas, *head.headings, *head.descriptions):
+            said = spaced(slot.read(page.text[slot.start : slot.end]))
+            if said != page.title:
+                found += _lint_text(said, page.text, slot.start, "title", page.id, place)
     body = _lint_text(page.body, page.text, first + len(page.title), "body", page.id, place)
     if page.kind == "item":  # the source of a site: the tags of its other plugins are no leaks
         body = [each for each in body if each.code != "variable" or not _is_foreign(each.text)]

@@ -169,18 +169,23 @@ _BLOCKS = _HIDDEN | frozenset(
     "table tr address body".split()
 )
 _META_TITLES = frozenset(("og:title", "twitter:title", "title", "dc.title"))
+_META_TEXTS = frozenset(("description", "og:description", "twitter:description", "og:image:alt"))
 _HEADLINE = re.compile(r"\"headline\"\s?:\s?\"((?:[^\"\\]++|\\.)*+)\"")
 
 
 @dataclass(frozen=True)
 class Document:
-    """What a page of HTML says: its blocks, those outside the article apart, and its places for a title."""
+    """What a page of HTML says: its blocks, those outside the article apart, and its places for a title.
+
+    `descriptions` are what search results and cards show under it.
+    """
 
     blocks: list[Block]
     outside: list[Block]
     headings: list[Slot]
     metas: list[Slot]
     titles: list[Slot]
+    descriptions: list[Slot]
     language: str | None
 
 
@@ -196,6 +201,7 @@ def read_html(text: str) -> Document:
     headings: list[Slot] = []
     metas: list[Slot] = []
     titles: list[Slot] = []
+    descriptions: list[Slot] = []
     regions: dict[str, list[Block]] = {"article": [], "main": [], "": []}
     depth = dict.fromkeys((*_HIDDEN, "article", "main"), 0)
     language, block, parts, links, opened = None, "p", list[str](), list[str](), ""
@@ -222,15 +228,17 @@ def read_html(text: str) -> Document:
             language = text[slice(*tag.attributes["lang"])] or None
         if tag.name == "meta":
             kind = tag.attributes.get("property") or tag.attributes.get("name")
-            if kind and "content" in tag.attributes and text[slice(*kind)].lower() in _META_TITLES:
-                metas.append(Slot(*tag.attributes["content"], html.escape, html.unescape))
+            name = text[slice(*kind)].lower() if kind and "content" in tag.attributes else ""
+            if name in _META_TITLES | _META_TEXTS:
+                place = Slot(*tag.attributes["content"], html.escape, html.unescape)
+                (metas if name in _META_TITLES else descriptions).append(place)
         if tag.name == "script" and not tag.closes and "ld+json" in text[tag.start : tag.end]:
             found = _HEADLINE.search(text, tag.end, text.find("</", tag.end) % (len(text) + 1))
             metas += [Slot(*found.span(1), escape_json, unescape_json)] if found else []
         opened = "" if tag.closes else tag.name
     inside = next((name for name in ("article", "main", "") if regions[name]), "")
     outside = [each for name, blocks in regions.items() if name != inside for each in blocks]
-    return Document(regions[inside], outside, headings, metas, titles, language)
+    return Document(regions[inside], outside, headings, metas, titles, descriptions, language)
 
 
 # ---- XML: the items of a feed

@@ -24,7 +24,8 @@ from retitlekit.articles import Article
 from retitlekit.attributions import BOILERPLATE, CREDIT, Attribution, read_attribution
 from retitlekit.errors import PageError
 from retitlekit.html import escape
-from retitlekit.markup import Block, Slot, read_html, read_item, spaced, split_feed
+from retitlekit.leaks import find_leaks
+from retitlekit.markup import Block, Slot, escape_text, read_html, read_item, spaced, split_feed
 
 Kind = Literal["text", "markdown", "html", "item"]
 SUFFIXES: dict[str, Kind] = {
@@ -106,8 +107,10 @@ class Page:
             return self
         text = self.text
         for slot in sorted(self.slots, key=lambda slot: slot.start, reverse=True):
-            raw = text[slot.start : slot.end]
-            text = text[: slot.start] + slot.replaced(raw, self.title, title) + text[slot.end :]
+            new = slot.replaced(text[slot.start : slot.end], self.title, title)
+            if find_leaks(slot.read(new)) and not find_leaks(title):  # a prompt that stood beside the title goes too
+                new = slot.escape(title)
+            text = text[: slot.start] + new + text[slot.end :]
         made = _page(text, self.kind, self.id, self.encoding)
         if made.title != title:
             raise PageError(f"page {self.id!r}: {title!r:.80} cannot be written so that it reads back as it is")
@@ -409,20 +412,27 @@ def _item_page(text: str) -> Page:
     if not re.search(r"<(?:p|div|br)[\s/>]", content, re.IGNORECASE):  # WordPress makes paragraphs of blank lines
         parts = re.split(r"\n\s*\n", content)
         blocks = [block for part in parts for block in read_html(part).blocks]
-    slot = fields["title"].slot
-    decoded = html.unescape(fields["title"].text) if "&" in fields["title"].text else fields["title"].text
-    if decoded != fields["title"].text:  # titles in feeds are HTML, escaped once more
-        outer, inner = slot.escape, slot.read
-        slot = Slot(
-            slot.start, slot.end, lambda t: outer(html.escape(t, quote=False)), lambda r: html.unescape(inner(r))
-        )
+    title = fields["title"]
+    decoded = html.unescape(title.text)
+    # titles in feeds are HTML, escaped once more; but a lone & is usually written as such
+    inert = escape_text if decoded != title.text else _escape_tags
+    slot = Slot(
+        title.slot.start,
+        title.slot.end,
+        lambda said: title.slot.escape(inert(said)),
+        lambda raw: html.unescape(title.slot.read(raw)),
+    )
     page = _assembled("item", text, spaced(decoded), [slot], blocks)
     return replace(
         page,
         id=told("wp:post_id", "guid", "id", "link") or _id(text),
         url=told("link", "@href") or None,
-        published_at=_when(told("wp:post_date_gmt", "pubdate", "published", "updated", "dc:date")),
+        published_at=_when(told("pubdate", "published", "updated", "dc:date")),
     )
+
+
+def _escape_tags(text: str) -> str:
+    return re.sub(r"&(?=#?\w+;)", "&amp;", text).replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _when(text: str) -> str | None:

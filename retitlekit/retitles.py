@@ -397,6 +397,7 @@ def _expanded(
 _WRITTEN: dict[str, Callable[[str], str]] = {
     "html": escape_text,
     "item": lambda said: escape_cdata(escape_text(said)),
+    "markdown": lambda said: said.replace("<", "&lt;"),
 }
 
 

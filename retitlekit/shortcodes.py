@@ -232,6 +232,7 @@ class _Reader:
         self.calls: list[Shortcode] = []
         self.stack: list[_Open] = []
         self.crossed: dict[str, list[int]] = {}
+        self.opening = self.closing = Counter[str]()  # tags that are still to come
 
     def read(self) -> Shortcodes:
         tags = self._tags()
@@ -270,7 +271,11 @@ class _Reader:
                 break
         if "gpt" in self.text or "aicontent" in self.text:
             broken = islice(_BROKEN.finditer(self.text, 0, end), MOST_PROBLEMS)
-            tags += [_Tag(match[2].lower(), bool(match[1]), match, broken=True) for match in broken]
+            tags += [
+                _Tag(match[2].lower(), bool(match[1]), match, broken=True)
+                for match in broken
+                if not match[3] or f"[/{match[2]}" in self.text  # else "[gpt4 generated]" is a remark
+            ]
             tags.sort(key=lambda tag: tag.match.start())
         shouted = [match for match in strange if match[2].lower() in CALLS]
         if any(match[1] for match in shouted):  # [GPT3] … [/GPT3] is a call, [GPT3] alone a word
@@ -339,10 +344,10 @@ class _Reader:
         at = last + len(paragraph.rstrip())
         closes = "".join(f"[/{left.name}]" for left in reversed(self.stack))
         for left in self.stack[:MOST_PROBLEMS]:
-            first = left is self.stack[0]
             close = f"[/{left.name}]"
             message = f"[{left.name}] is never closed; write {close} at the end of the prompt"
-            edits = ((at, at, closes),) if first else ((at, at, ""),)
+            # all are closed at one place, in their order, so the first one's edit does it
+            edits = ((at, at, closes if left is self.stack[0] else ""),)
             self._tell("unclosed", left.start, left.end, message, close, edits)
 
     def _finish(self, opened: _Open, match: re.Match[str], works: bool) -> None:

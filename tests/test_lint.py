@@ -79,6 +79,7 @@ def test_leaks_are_found(title: str) -> None:
         "[GPT-4] One year later",
         "[D] Is [sic] a verb? [video] [2009] [PDF]",
         "[Update] Bridge opens [Photos]",
+        "My cat as a king [gpt4 generated] [gpt-4o mini]",
         "{Insert joke here}: comedians on strike",
         "50% of voters, 100% sure",
         "Kim & Putin: “No meeting” [u]",
@@ -114,6 +115,16 @@ def test_places(tmp_path: Path) -> None:
         ("c.jsonl", 3, 1, "title", "unreadable"),
         ("d.md", 3, 1, "body", "refusal"),
     ] == found
+
+
+def test_what_only_the_head_shows() -> None:
+    """A prompt that leaked into the head of a page, where search results read it, is found."""
+    page = rk.read_page(
+        "<head>\n<title>Rewrite this title: Kim</title>\n<meta name='description' content='[gpt]Sum up[/gpt4]'></head>"
+        "<h1>Kim</h1><p>Text.</p>"
+    )
+
+    assert [("prompt", 2), ("mismatched", 3)] == [(found.code, found.line) for found in rk.lint_page(page)]
 
 
 def test_tags_of_other_plugins(tmp_path: Path) -> None:

@@ -108,6 +108,25 @@ def test_wordpress_export(tmp_path: Path) -> None:
     assert "R & D <b>" == rk.read_pages(tmp_path / "new.xml")[1].title
 
 
+def test_a_title_is_inert_in_a_feed_too() -> None:
+    """Titles of feeds are read as HTML by what imports them, so a title cannot bring a tag."""
+    page = rk.read_page("<item><title>Old</title></item>", kind="item")
+    new = page.with_title("R & D <img src=x onerror=alert(1)> &lt; AT&T")
+
+    assert "<title>R &amp; D &amp;lt;img src=x onerror=alert(1)&amp;gt; &amp;amp;lt; AT&amp;T</title>" in new.text
+    assert "R & D <img src=x onerror=alert(1)> &lt; AT&T" == new.title
+
+
+def test_a_prompt_beside_the_title_goes_too() -> None:
+    """Where the head of a page shows the title with its prompt, the new title takes the place of both."""
+    page = rk.read_page("<title>Rewrite this title: Kim in Russia</title><h1>Kim in Russia</h1><p>Text.</p>")
+
+    assert (
+        "<title>Kim visits Putin</title><h1>Kim visits Putin</h1><p>Text.</p>"
+        == page.with_title("Kim visits Putin").text
+    )
+
+
 def test_atom() -> None:
     """An Atom entry is a page with its address."""
     feed = (
