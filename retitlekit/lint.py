@@ -86,7 +86,7 @@ def lint_page(page: Page | str, *, place: str = "") -> list[Finding]:
     found = _lint_text(page.title, page.text, first, "title", page.id, place)
     if page.kind == "html":  # what browsers, cards and search results show may be another title
         head = read_html(page.text)
-        for slot in (*head.titles, *head.metas, *head.headings, *head.descriptions):
+        for slot in (*head.titles, *head.metas[:50], *head.headings[:50], *head.descriptions[:50]):
             said = spaced(slot.read(page.text[slot.start : slot.end]))
             if said != page.title:
                 found += _lint_text(said, page.text, slot.start, "title", page.id, place)

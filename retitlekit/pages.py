@@ -379,18 +379,18 @@ def _from_markdown(text: str) -> str:
     return html.unescape(re.sub(r"\\([!-/:-@\[-`{-~])|(&)(?=\w)", lambda m: m[1] or m[2], text))
 
 
+_MOST_SLOTS = 50  # headings and descriptions that are read for the title; a page has two or three
+
+
 def _html_page(text: str) -> Page:
     found = read_html(text)
-    named = [spaced(slot.read(text[slot.start : slot.end])) for slot in (*found.metas, *found.titles)]
-    headings = [spaced(slot.read(text[slot.start : slot.end])) for slot in found.headings]
+    places = (*found.metas[:_MOST_SLOTS], *found.titles), found.headings[:_MOST_SLOTS]
+    named, headings = ([spaced(slot.read(text[slot.start : slot.end])) for slot in slots] for slots in places)
     # a site's name is often a heading too; the story's title is the longest of those that the head of the page repeats
     repeated = [each for each in headings if any(each in name for name in named)]
     title = max(repeated, key=len, default="") or next(iter([*headings, *named]), "")
-    slots = [
-        slot
-        for slot in (*found.headings, *found.metas, *found.titles)
-        if title in spaced(slot.read(text[slot.start : slot.end]))
-    ]
+    told = zip((*places[0], *places[1]), (*named, *headings), strict=True)
+    slots = [slot for slot, said in told if title in said]
     page = _assembled("html", text, title, slots, [block for block in found.blocks if block.tag != "h1"])
     outside = [block.text for block in found.outside if BOILERPLATE.match(block.text)]
     credit = page.attribution or next(filter(None, map(read_attribution, found.outside)), None)
@@ -480,7 +480,7 @@ def _headed(block: Block, following: list[Block]) -> Block:
 
 
 def _assembled(kind: Kind, text: str, title: str, slots: list[Slot], blocks: list[Block]) -> Page:
-    sections = [Section("", 2, "")]
+    headed: list[tuple[str, int, list[str]]] = [("", 2, [])]
     credit: Attribution | None = None
     boilerplate = []
     for number, block in enumerate(blocks):
@@ -490,12 +490,11 @@ def _assembled(kind: Kind, text: str, title: str, slots: list[Slot], blocks: lis
         elif BOILERPLATE.match(block.text):
             boilerplate.append(block.text)
         elif block.tag in ("h1", "h2", "h3", "h4", "h5", "h6"):
-            sections.append(Section(block.text, max(2, int(block.tag[1])), ""))
+            headed.append((block.text, max(2, int(block.tag[1])), []))
         else:
-            last = sections[-1]
-            sections[-1] = replace(last, text=f"{last.text}\n\n{block.text}" if last.text else block.text)
-    kept = tuple(section for section in sections if section.heading or section.text)
-    return Page(_id(text), kind, title, kept, credit, tuple(boilerplate), text, slots=tuple(slots))
+            headed[-1][2].append(block.text)
+    sections = tuple(Section(heading, level, "\n\n".join(said)) for heading, level, said in headed if heading or said)
+    return Page(_id(text), kind, title, sections, credit, tuple(boilerplate), text, slots=tuple(slots))
 
 
 def walk(path: Path) -> Iterator[Path]:
