@@ -160,16 +160,23 @@ _PROMPT = (
     r"act as an? [^.\n]{0,60}?(?:journalist|editor|writer)\b|your task is to (?:re-?write|write|generate|create)\b",
     r"\A(?:user|system) ?: |\A#{1,4} ?(?:instructions?|system|user)\b",
 )
-_BARE_PROMPT = (  # what is left on a page when a plugin's call fails: the instruction, a colon, the old title
-    r"(?:please |can you |could you |kindly )?(?:re-?write|rephrase|paraphrase|reword|reformulate|simplify)"
-    r" (?:(?:this|these|the|my|following|given|news|article|blog) ){0,3}(?:titles?|headlines?|articles?|text|posts?)\b"
-    r"(?: (?:in|to|for|so|as|using|with|into|below|from|of)\b[^:\n.]{0,80})?:",
+_ASKING = r"(?:please |can you |could you |kindly )?"
+_REWRITE = r"(?:re-?write|rephrase|paraphrase|reword|reformulate|simplify)"
+_BARE_PROMPT = (  # what is left on a page when a plugin's call fails: the instruction and the old title
+    rf"{_ASKING}(?:{_REWRITE}|shorten|change|improve|translate|summari[sz]e) (?:this|the (?:following|given|above))"
+    r"(?: [\w-]+){0,2}? (?:titles?|headlines?)\b",
+    rf"{_ASKING}{_REWRITE} (?:(?:this|these|the|my|following|given|news|article|blog) ){{0,3}}(?:titles?|headlines?"
+    r"|articles?|text|posts?)\b(?: (?:in|to|for|so|as|using|with|into|below|between|from|of)\b[^:\n.]{0,80})?:",
+    rf"{_REWRITE} (?:(?:this|it|the following) ?)?(?:in [^:\n.]{{0,40}}\bwords)?:",
     r"(?:make|turn) (?:this|the following) (?:\w+ )?(?:title|headline|article|text)s?"
     r" (?:shorter|longer|better|more|less|into|sound)\b[^:\n.]{0,80}:",
-    r"(?:re-?write|rephrase|paraphrase|reword|reformulate) (?:this|the following)(?: in [^:\n.]{0,40})?:",
-    r"(?:give me|write|suggest|generate|create|provide)(?: me)? (?:[\w-]+ ){0,4}?(?:titles?|headlines?|version)"
-    r" (?:for|from|based on|of)(?: (?:this|the)(?: following)? (?:news )?(?:article|story|title|headline|text|post))?"
-    r"(?: below)?:",
+    r"(?:give me|write|suggest|generate|create|provide|craft)(?: me)? (?:[\w-]+,? ){0,5}?(?:titles?|headlines?|version)"
+    r"(?:, [^:\n]{0,40},)? (?:for|from|based on|of)(?: (?:this|the)(?: following)?(?: news)?(?: (?:article|story|title"
+    r"|headline|text|post))?)?(?: below)?:",
+    r"as an? [^.,:\n]{0,60}?(?:journalist|editor|writer|copywriter|expert)[^.,:\n]{0,20}, (?:please )?(?:re-?write"
+    r"|rephrase|summari[sz]e|generate) ",
+    r"(?:given|use|using) the (?:following|above) (?:\w+ )?(?:titles?|headlines?|articles?|text|content)\b[^\n]{0,60}?"
+    r"\b(?:re-?write|write|create|generate)\b|i will give you an? (?:\w+ )?(?:title|headline|article|text)\b",
     r"i want you to act as an? [^.\n]{0,60}?(?:journalist|editor|writer|copywriter)\b",
     r"you['’]re an? [^.\n]{0,60}?(?:journalist|editor|copywriter|writer|assistant)[^.\n]{0,40}[.,:] (?:your task"
     r"|re-?write|write|generate|summari[sz]e|you (?:are|will|must|should)) ",

@@ -237,6 +237,7 @@ def asked_for(leaked: str) -> tuple[str, str | None]:
         return text, None
     instructions, material = text[: spoken[-1].end].strip(), text[spoken[-1].end :].strip(" \n\t\"“”'")
     usable = 0 < len(material) <= LONGEST_TITLE and re.search(r"\w", material) and not is_leaked(material)
+    usable = usable and (instructions[-1:] in (":", "：") or not material[0].islower())  # else the order goes on
     return instructions, " ".join(material.split()) if usable else None
 
 

@@ -186,6 +186,8 @@ def test_a_leaked_title_is_healed() -> None:
         ("[gpt]Rewrite this title: “Kim in Russia”[/gpt]", ("Rewrite this title:", "Kim in Russia")),
         ("[gpt3]Be brief and neutral. Kim in Russia[/gpt3]", ("Be brief and neutral. Kim in Russia", None)),
         ("Rewrite this title:", ("Rewrite this title:", None)),
+        ("Rewrite this title Kim in Russia", ("Rewrite this title", "Kim in Russia")),
+        ("Rewrite this title and be brief. Kim in Russia", ("Rewrite this title", None)),
     ],
 )  # fmt: skip
 def test_what_a_leaked_title_asked_for(leaked: str, expected: tuple[str, str | None]) -> None:
