@@ -80,7 +80,7 @@ def escape_json(text: str) -> str:
 def unescape_json(text: str) -> str:
     """The way back from `escape_json`; text that is no JSON stays as it is."""
     try:
-        return str(json.loads(f'"{text}"'))
+        return str(json.loads(f'"{text}"')).encode(errors="replace").decode()  # half a surrogate pair cannot be sent
     except ValueError:
         return text
 

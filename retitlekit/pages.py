@@ -78,7 +78,7 @@ class Page:
     url: str | None = None
     published_at: str | None = None
     language: str | None = None
-    slots: tuple[Slot, ...] = field(default=(), repr=False)
+    slots: tuple[Slot, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def body(self) -> str:

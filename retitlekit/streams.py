@@ -246,6 +246,9 @@ class _Ledger:
             )
         self._files: list[BinaryIO] = []
         for part, size in zip(self.parts, json.loads(found[3]), strict=True) if not self.is_done else ():
+            if size and (not part.exists() or part.stat().st_size < size):
+                self.close()
+                raise PageError(f"{part} is not what {self.state} says was written: remove both and begin again")
             file = part.open("r+b" if part.exists() else "w+b")
             file.truncate(size)  # what a killed process wrote after its last whole batch
             file.seek(size)

@@ -189,6 +189,26 @@ def test_begun_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 4 == len(rows("out.jsonl"))
 
 
+def test_a_lost_part_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When what was written is gone, the work does not go on as if it were there."""
+    monkeypatch.setattr(streams, "BATCH", 2)
+    source, calls = articles("in.jsonl", 4), []
+
+    def fail(*args: object, **options: object) -> object:
+        calls.append(args)
+        if len(calls) == 2:
+            raise rk.ModelError("the server is gone")
+        return rk.retitle(*args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(streams, "retitle", fail)
+    with pytest.raises(rk.ModelError, match="gone"):
+        rk.retitle_file(source, "out.jsonl", LIMITS, model=LEAD, progress=False)
+    Path("out.jsonl.part").unlink()
+
+    with pytest.raises(rk.PageError, match="is not what"):
+        rk.retitle_file(source, "out.jsonl", LIMITS, model=LEAD, progress=False)
+
+
 def test_command_line(capsys: pytest.CaptureFixture[str]) -> None:
     """The model stands in the winner's file or on the command line; exit code 1 tells that something is held."""
     source = articles("in.jsonl", 2)
