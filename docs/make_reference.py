@@ -41,11 +41,13 @@ def entry(name: str, thing: object, prefix: str = "rk") -> str:
 
 
 def own_functions(module: object) -> list[str]:
-    """The public functions that a module itself defines, in its order."""
+    """The public functions that a module offers: those in its `__all__`, or those that it defines, in its order."""
+    offered = getattr(module, "__all__", None)
     return [
         name
         for name, thing in vars(module).items()
-        if inspect.isfunction(thing) and thing.__module__ == module.__name__ and not name.startswith("_")
+        if inspect.isfunction(thing)
+        and (name in offered if offered else thing.__module__ == module.__name__ and not name.startswith("_"))
     ]
 
 

@@ -34,7 +34,7 @@ _ROOMS = {
     "plans": ("Estimate", "estimate", "plan"),
     "prompts": ("Prompt", "load_prompts", "save_prompt"),
     "retitles": ("expand", "retitle"),
-    "scorers": ("score",),
+    "scoring": ("score",),
     "shortcodes": ("find_shortcodes",),
     "streams": ("retitle_file",),
     "sweeps": ("Job", "arun", "run", "start", "sweep"),

@@ -67,10 +67,11 @@ def find_leaks(text: str) -> tuple[Leak, ...]:
     return tuple(leaks)
 
 
-def echoes(title: str, instructions: str) -> bool:
+def echoes(title: str, instructions: str, *, source: str = "") -> bool:
     """Whether four words in a row (eight signs, in Chinese or Japanese) of a title stand in the instructions.
 
-    Case and punctuation do not count. `instructions` is the prompt without the article's own words.
+    Case and punctuation do not count. `instructions` is the prompt without the article's own words; what stands in
+    `source`, the article, is no echo.
 
     Examples
     --------
@@ -79,7 +80,8 @@ def echoes(title: str, instructions: str) -> bool:
     """
     words = _words(title)
     size = 8 if sum(len(word) == 1 for word in words) * 2 > len(words) else 4
-    return not _phrases(instructions, size).isdisjoint(zip(*(words[i:] for i in range(size)), strict=False))
+    common = _phrases(instructions, size).intersection(zip(*(words[i:] for i in range(size)), strict=False))
+    return bool(common) and not (source and common <= _phrases(source, size))
 
 
 def content_words(text: str) -> list[str]:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from retitlekit import score
 from retitlekit.articles import Article
 from retitlekit.errors import ArticleError, PageError, PlanError, PromptError, RetitlekitWarning
 from retitlekit.leaks import content_words, echoes, find_leaks
@@ -22,7 +21,8 @@ from retitlekit.models import Model
 from retitlekit.pages import Page, reread
 from retitlekit.plans import plan
 from retitlekit.prompts import VARIABLES, Prompt
-from retitlekit.scorers import DEFAULT, Scorer, clean, width
+from retitlekit.scorers import DEFAULT, Scorer, clean
+from retitlekit.scoring import score
 from retitlekit.shortcodes import Shortcode, find_shortcodes, mended
 from retitlekit.sweeps import run
 from retitlekit.titles import LONGEST_TITLE, PROBLEMS
@@ -50,8 +50,8 @@ def on_topic(title: str, article: Article) -> tuple[bool, str | None]:
     return enough, None if enough else f"{len(told)} of its {len(words)} content words stand in the article"
 
 
-GUARD: tuple[Scorer, ...] = (*(scorer for scorer in DEFAULT if scorer not in (clean, width)), width, on_topic)
-"""The scorers whose gates decide: those of `score`, the width, and `on_topic`; but a title may have needed a repair."""
+GUARD: tuple[Scorer, ...] = (*(scorer for scorer in DEFAULT if scorer is not clean), on_topic)
+"""The scorers whose gates decide: those of `score` and `on_topic`; but a title may have needed a repair."""
 
 _KEPT = (
     "title",

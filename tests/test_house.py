@@ -29,6 +29,15 @@ LAYERS = [
         "wrappings",
         "leaks",
         "claims",
+        "figures",
+        "numerals",
+        "names",
+        "cues",
+        "qualifiers",
+        "events",
+        "languages",
+        "casing",
+        "tone",
         "words",
         "sentences",
         "trims",
@@ -44,7 +53,7 @@ LAYERS = [
     },
     {"models", "baselines"},
     {"plans", "sweeps"},
-    {"scorers", "widths", "evidence", "decide", "winners"},
+    {"scoring", "scorers", "gates", "widths", "evidence", "decide", "winners"},
     {"charts", "retitles", "streams"},
     {"widgets"},
     {"cli"},
@@ -177,7 +186,7 @@ def test_dependencies_are_those_we_chose() -> None:
     names = {re.split(r"[<>=\[ ]", line)[0] for line in project["dependencies"]}
     expected = {"ipywidgets", "jinja2", "jupyterlab", "litellm", "matplotlib", "numpy", "pandas", "pyarrow"}
 
-    assert expected | {"pyyaml", "rapidfuzz", "tqdm"} == names
+    assert expected | {"py3langid", "pyyaml", "rapidfuzz", "tqdm", "vaderSentiment"} == names
 
 
 TESTS = [

@@ -89,7 +89,7 @@ ANSWERS = [
     pytest.param("Tarnby shuts its harbour bridge for 14 weeks", "numbers", id="F15-number"),
     pytest.param("Copenhagen shuts its harbour bridge from 3 March", "names", id="F15-name"),
     pytest.param({"content": "Tarnby shuts its harbour bri", "finish_reason": "length"}, "CutOff", id="F16-cut"),
-    pytest.param("Tarnby shuts its harbour bridge on 3 March, buses go by Station Road for weeks", "width", id="F16"),
+    pytest.param(f"{GOOD} for nine weeks{', and buses go by Station Road' * 5}", "length", id="F16"),
     *(
         pytest.param(said, reason, id=f"service-{said[:20]}")
         for said, reason in [
@@ -229,6 +229,37 @@ def test_f9_an_article_cannot_give_orders() -> None:
 
     assert ["system", "user"] == [message["role"] for message in seen[0]]
     assert body in seen[0][1]["content"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param("Tarnby schließt die Hafenbrücke am 3. März für neun Wochen", id="F10-german"),
+        pytest.param("Tarnby ferme le pont du port pour neuf semaines le 3 mars", id="F10-french"),
+        pytest.param("タルンビー、3月3日から港の橋を9週間閉鎖", id="F10-japanese"),
+    ],
+)
+def test_f10_another_language_is_not_published(answer: str) -> None:
+    """F10: a good title in another language than the article's is kept back."""
+    row = done(answer)
+
+    assert "kept_original" == row["status"]
+    assert re.search("language|on_topic", row["reason"])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param("Old harbour bridge in Tarnby will open to lorries again this year", id="F14-negation"),
+        pytest.param("Decision made about new Tarnby bridge, mayor says", id="F14-no-dropped"),
+    ],
+)
+def test_f14_a_lost_negation_is_not_published(answer: str) -> None:
+    """F14: a title that says the opposite because a negation was dropped is kept back."""
+    row = done(answer, rk.Article("b", "No decision on Tarnby bridge, which will not open to lorries", ARTICLE.body))
+
+    assert "kept_original" == row["status"]
+    assert "negation" in row["reason"]
 
 
 def test_f17_a_title_belongs_to_its_model_and_temperature() -> None:
