@@ -100,6 +100,17 @@ def _is_foreign(tag: str) -> bool:
     return re.fullmatch(r"\[[a-z0-9_]+\]", tag) is not None and not is_variable(tag[1:-1])
 
 
+def is_clean(title: str) -> bool:
+    """Whether lint finds nothing in a title.
+
+    Examples
+    --------
+    >>> is_clean("[GPT-4] One year later"), is_clean("Rewrite this title: Kim in Russia")
+    (True, False)
+    """
+    return not _lint_text(title, title, 0, "title", "", "")
+
+
 def lint(paths: Iterable[str | Path] | str | Path) -> Iterator[Finding]:
     """Lint files and folders: pages, feeds, WordPress exports, and articles as JSON lines, one at a time.
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from retitlekit.articles import Article
 from retitlekit.errors import ArticleError, PageError, PlanError, PromptError, RetitlekitWarning
 from retitlekit.leaks import content_words, echoes, find_leaks
+from retitlekit.lint import is_clean
 from retitlekit.markup import escape_cdata, escape_text, masked
 from retitlekit.models import Model
 from retitlekit.pages import Page, reread
@@ -189,9 +190,10 @@ class _Work:
     def of(cls, given: Article | Page) -> _Work:
         if not isinstance(given, Article | Page):
             raise ArticleError(f"expected Article or Page objects, got {given!r:.80}")
-        title = given.title
-        if not is_leaked(title):
-            return cls(given.id, title, False, "", given if isinstance(given, Article) else given.to_article(), None)
+        title, leaked = given.title, is_leaked(given.title)
+        if not leaked or is_clean(title):  # a title in doubt is asked about, but not kept when that fails
+            article = given if isinstance(given, Article) else given.to_article()
+            return cls(given.id, title, leaked, "", article, None)
         instructions, material = asked_for(title)
         if material is None:
             return cls(given.id, title, True, instructions, None, "LeakedTitle: it tells no original title")
@@ -204,10 +206,6 @@ class _Work:
         except PromptError as problem:
             self.problem = f"PromptError: {problem}"
         return self.problem is None
-
-
-def _renamed(article: Article, title: str) -> Article:
-    return Article(article.id, title, article.body, article.source, article.url, article.published_at, article.language)
 
 
 def is_leaked(title: str) -> bool:
@@ -353,7 +351,7 @@ def expand(
         if done["status"] != "published":
             raise PageError(f"page {page.id!r} is held: {done['reason']}")
         page = page.with_title(done["published_title"])
-    elif found.variables or is_leaked(page.title):
+    elif not is_clean(page.title):
         raise PageError(f"page {page.id!r} is held: its title is a leak without a call: {page.title!r:.120}")
     text, calls = _body_calls(page, repair)
     if not calls and text == page.text:

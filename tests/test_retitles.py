@@ -163,6 +163,14 @@ def test_a_leaked_original_is_never_kept(title: str, on_fail: Any) -> None:
     assert "held" == row["status"]
 
 
+def test_a_title_in_doubt_is_asked_about_but_not_kept() -> None:
+    """A person's title that looks like a leak gets a new one; when that fails the page is held, to be safe."""
+    given = rk.Article("a", "[GPT-4] Harbour bridge in Tarnby to close", ARTICLE.body, language="en")
+
+    assert "published" == done(GOOD, given)["status"]
+    assert "held" == done(Fault(500), given)["status"]
+
+
 def test_a_leaked_title_is_healed() -> None:
     """F1: the seed's page asks about its real title, not about the tags, and gets a real one."""
     seen: list[str] = []
