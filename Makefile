@@ -37,6 +37,7 @@ benchmarks: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/baselines.py
 	$(BIN)/python benchmarks/ground.py
 	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/pages.py
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

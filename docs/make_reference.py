@@ -19,6 +19,19 @@ SECTIONS = {
     "Votes": ["cast_vote", "undo_vote", "append_votes", "read_votes", "next_pairs"],
     "Voters": ["consistency", "agreement", "Agreement"],
     "Judges": ["judge", "judge_pairs", "Rubric", "load_rubrics"],
+    "Pages": [
+        "read_page",
+        "read_pages",
+        "write_page",
+        "Page",
+        "Pages",
+        "Attribution",
+        "retitle",
+        "retitle_file",
+        "expand",
+        "lint_page",
+    ],
+    "Templates of plugins": ["find_shortcodes", "import_template", "export_template", "Template"],
     "The frame": ["read_frame", "write_frame"],
 }
 MODULES = {"charts": "Charts: `rk.charts`", "scorers": "Scorers: `rk.scorers`"}

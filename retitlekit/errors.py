@@ -9,6 +9,8 @@
     │   └── CallError   one call failed; says whether another try can help
     ├── PlanError       a sweep was asked for that cannot be planned
     ├── FrameError      a DataFrame lacks the columns or values that a verb needs
+    ├── ShortcodeError  a template of a publishing plugin has tags that would not work
+    ├── PageError       a page cannot be read, or no safe title was found for it
     ├── StoreError      the store cannot be opened, read or written
     └── SweepError      a sweep was stopped by ``on_error="raise"``; carries the partial frame
 
@@ -85,6 +87,14 @@ class PlanError(RetitlekitError):
 
 class FrameError(RetitlekitError):
     """A DataFrame lacks the columns or values that a verb needs."""
+
+
+class ShortcodeError(RetitlekitError):
+    """A template of a publishing plugin has tags that would not work."""
+
+
+class PageError(RetitlekitError):
+    """A page cannot be read, or no safe title was found for it."""
 
 
 class StoreError(RetitlekitError):
