@@ -19,7 +19,7 @@ from typing import NamedTuple
 from rapidfuzz import fuzz, process
 
 from retitlekit.claims import KEPT_TEXTS, Claims
-from retitlekit.words import ENGLISH, ENGLISH_IN_TITLES, STOP_WORDS, is_english, is_ordinary
+from retitlekit.words import ENGLISH, ENGLISH_IN_TITLES, STOP_WORDS, is_english, is_ordinary, stem
 
 _LETTERS = re.compile(r"[^\W_]+")
 
@@ -65,14 +65,22 @@ _SEATS = {
     for pair in """washington:us+usa+unitedstates+american moscow:russia+russian+kremlin kremlin:russia+russian+putin
     beijing:china+chinese tehran:iran+iranian pyongyang:northkorea+northkorean seoul:southkorea+southkorean
     tokyo:japan+japanese london:uk+british+britain paris:france+french berlin:germany+german rome:italy+italian
-    madrid:spain+spanish
-    brussels:eu+europeanunion+europeancommission+nato delhi:india+indian islamabad:pakistan+pakistani
-    kabul:afghanistan+afghan baghdad:iraq+iraqi damascus:syria+syrian ankara:turkey+turkish kyiv:ukraine+ukrainian
-    kiev:ukraine+ukrainian jerusalem:israel+israeli riyadh:saudi cairo:egypt+egyptian ottawa:canada+canadian
-    canberra:australia+australian warsaw:poland+polish athens:greece+greek pentagon:us+defensedepartment+usmilitary
-    whitehouse:us+unitedstates downingstreet:uk+british+primeminister wallstreet:us+dowjones+nasdaq""".split()
+    madrid:spain+spanish brussels:eu+europeanunion+europeancommission+nato delhi:india+indian
+    islamabad:pakistan+pakistani kabul:afghanistan+afghan baghdad:iraq+iraqi damascus:syria+syrian
+    ankara:turkey+turkish kyiv:ukraine+ukrainian kiev:ukraine+ukrainian jerusalem:israel+israeli riyadh:saudi
+    cairo:egypt+egyptian ottawa:canada+canadian canberra:australia+australian warsaw:poland+polish
+    athens:greece+greek pentagon:us+defensedepartment+usmilitary whitehouse:us+unitedstates
+    downingstreet:uk+british+primeminister wallstreet:us+dowjones+nasdaq""".split()
 }
 _BEFORE_SEATS = frozenset("as and but while after amid though".split())
+_ACTS = frozenset(
+    map(
+        stem,
+        """accuse agree announce approve ask back ban blame call claim condemn confirm consider criticise demand deny
+        expel eye hail impose insist lift mull offer order plan pledge press propose push recall refuse reject say
+        seek sign signal slam summon support suspend tell threaten urge vow want warn weigh welcome""".split(),
+    )
+)
 _PHRASES = tuple(  # names made of ordinary words, which Title Case hides
     tuple(name.split())
     for name in """
@@ -300,7 +308,9 @@ def _claimed(tokens: list[_Token], english: bool) -> list[_Token]:
 def _acts(token: _Token, tokens: list[_Token], known: list[_Names], of: str = "") -> bool:
     """Whether a name stands for a government that a text knows: at the head of a clause, as what does something."""
     at = tokens.index(token)
+    after = tokens[at + 1 + (len(of) > len(token.word)) : at + 3]
     heads = token.first or at == 0 or tokens[at - 1].word in _BEFORE_SEATS
+    heads = heads and bool(after) and stem(after[0].word) in _ACTS
     meant = _SEATS.get(of or token.word, ())
     return heads and any(
         word in names.capitals or (len(word) > 8 and word in names.letters) for word in meant for names in known
