@@ -37,7 +37,7 @@ _NOT_NAMES = frozenset(  # ranks, regions, and things in capitals: titles add th
     professor queen rabbi rep representative secretary sen senator sergeant sheikh sir speaker vice
     central eastern northern southern western
     km mm cm kg mph kph bn
-    ai ad ads asap atm cctv cd cds diy dna dvd dvds faq gdp gps id it no ok pc pcs phd pin pr suv tv tvs ufo vat vip vs
+    qa ai ad ads asap atm cctv cd cds diy dna dvd dvds faq gdp gps id it no ok pc pcs phd pin pr suv tv tvs ufo vat vip vs
     """.split()
 )
 _JOINING = frozenset(  # long words that Title Case leaves small
