@@ -37,9 +37,12 @@ _NOT_NAMES = frozenset(  # ranks, regions, and things in capitals: titles add th
     professor queen rabbi rep representative secretary sen senator sergeant sheikh sir speaker vice
     central eastern northern southern western
     km mm cm kg mph kph bn
-    qa ai ad ads asap atm cctv cd cds diy dna dvd dvds faq gdp gps id it no ok pc pcs phd pin pr suv tv tvs ufo vat vip vs
+    ai ad ads asap atm cctv cd cds diy dna dvd dvds faq gdp gps id it no ok pc pcs phd pin pr qa suv tv tvs ufo vat vip
+    vs
     """.split()
 )
+# Ordinary words that are a name more often than not where a title has them in capitals.
+_NAMES_TOO = frozenset("amazon bush chad commons congress easter islam jordan oracle phoenix senate".split())
 _JOINING = frozenset(  # long words that Title Case leaves small
     """
     about after against amid amidst before between despite during from into near over since than that through toward
@@ -300,7 +303,11 @@ def _claimed(tokens: list[_Token], english: bool) -> list[_Token]:
         if token.text.casefold().endswith("n't"):
             continue
         inner = not shouting and any(letter.isupper() or letter.isdigit() for letter in token.text[1:])
-        if (marked and not token.first) or inner or (english and not is_ordinary(token.word)):
+        if (
+            (marked and not token.first)
+            or inner
+            or (english and (not is_ordinary(token.word) or token.word in _NAMES_TOO))
+        ):
             claims.append(token)
     return claims
 
