@@ -19,7 +19,7 @@ from typing import NamedTuple
 from rapidfuzz import fuzz, process
 
 from retitlekit.claims import KEPT_TEXTS, Claims
-from retitlekit.words import ENGLISH, ENGLISH_IN_TITLES, STOP_WORDS, is_english, is_ordinary
+from retitlekit.words import ENGLISH, ENGLISH_IN_TITLES, STOP_WORDS, is_english, is_ordinary, stem
 
 _LETTERS = re.compile(r"[^\W_]+")
 
@@ -37,9 +37,12 @@ _NOT_NAMES = frozenset(  # ranks, regions, and things in capitals: titles add th
     professor queen rabbi rep representative secretary sen senator sergeant sheikh sir speaker vice
     central eastern northern southern western
     km mm cm kg mph kph bn
-    ai ad ads asap atm cctv cd cds diy dna dvd dvds faq gdp gps id it no ok pc pcs phd pin pr suv tv tvs ufo vat vip vs
+    ai ad ads asap atm cctv cd cds diy dna dvd dvds faq gdp gps id it no ok pc pcs phd pin pr qa suv tv tvs ufo vat vip
+    vs
     """.split()
 )
+# Ordinary words that are a name more often than not where a title has them in capitals.
+_NAMES_TOO = frozenset("amazon bush chad commons congress easter islam jordan oracle phoenix senate".split())
 _JOINING = frozenset(  # long words that Title Case leaves small
     """
     about after against amid amidst before between despite during from into near over since than that through toward
@@ -65,14 +68,22 @@ _SEATS = {
     for pair in """washington:us+usa+unitedstates+american moscow:russia+russian+kremlin kremlin:russia+russian+putin
     beijing:china+chinese tehran:iran+iranian pyongyang:northkorea+northkorean seoul:southkorea+southkorean
     tokyo:japan+japanese london:uk+british+britain paris:france+french berlin:germany+german rome:italy+italian
-    madrid:spain+spanish
-    brussels:eu+europeanunion+europeancommission+nato delhi:india+indian islamabad:pakistan+pakistani
-    kabul:afghanistan+afghan baghdad:iraq+iraqi damascus:syria+syrian ankara:turkey+turkish kyiv:ukraine+ukrainian
-    kiev:ukraine+ukrainian jerusalem:israel+israeli riyadh:saudi cairo:egypt+egyptian ottawa:canada+canadian
-    canberra:australia+australian warsaw:poland+polish athens:greece+greek pentagon:us+defensedepartment+usmilitary
-    whitehouse:us+unitedstates downingstreet:uk+british+primeminister wallstreet:us+dowjones+nasdaq""".split()
+    madrid:spain+spanish brussels:eu+europeanunion+europeancommission+nato delhi:india+indian
+    islamabad:pakistan+pakistani kabul:afghanistan+afghan baghdad:iraq+iraqi damascus:syria+syrian
+    ankara:turkey+turkish kyiv:ukraine+ukrainian kiev:ukraine+ukrainian jerusalem:israel+israeli riyadh:saudi
+    cairo:egypt+egyptian ottawa:canada+canadian canberra:australia+australian warsaw:poland+polish
+    athens:greece+greek pentagon:us+defensedepartment+usmilitary whitehouse:us+unitedstates
+    downingstreet:uk+british+primeminister wallstreet:us+dowjones+nasdaq""".split()
 }
 _BEFORE_SEATS = frozenset("as and but while after amid though".split())
+_ACTS = frozenset(
+    map(
+        stem,
+        """accuse agree announce approve ask back ban blame call claim condemn confirm consider criticise demand deny
+        expel eye hail impose insist lift mull offer order plan pledge press propose push recall refuse reject say
+        seek sign signal slam summon support suspend tell threaten urge vow want warn weigh welcome""".split(),
+    )
+)
 _PHRASES = tuple(  # names made of ordinary words, which Title Case hides
     tuple(name.split())
     for name in """
@@ -292,7 +303,11 @@ def _claimed(tokens: list[_Token], english: bool) -> list[_Token]:
         if token.text.casefold().endswith("n't"):
             continue
         inner = not shouting and any(letter.isupper() or letter.isdigit() for letter in token.text[1:])
-        if (marked and not token.first) or inner or (english and not is_ordinary(token.word)):
+        if (
+            (marked and not token.first)
+            or inner
+            or (english and (not is_ordinary(token.word) or token.word in _NAMES_TOO))
+        ):
             claims.append(token)
     return claims
 
@@ -300,7 +315,9 @@ def _claimed(tokens: list[_Token], english: bool) -> list[_Token]:
 def _acts(token: _Token, tokens: list[_Token], known: list[_Names], of: str = "") -> bool:
     """Whether a name stands for a government that a text knows: at the head of a clause, as what does something."""
     at = tokens.index(token)
+    after = tokens[at + 1 + (len(of) > len(token.word)) : at + 3]
     heads = token.first or at == 0 or tokens[at - 1].word in _BEFORE_SEATS
+    heads = heads and bool(after) and stem(after[0].word) in _ACTS
     meant = _SEATS.get(of or token.word, ())
     return heads and any(
         word in names.capitals or (len(word) > 8 and word in names.letters) for word in meant for names in known

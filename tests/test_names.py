@@ -47,6 +47,7 @@ UNKNOWN = [
     ("BOMB FOUND IN TRIPOLI", "A bomb was found.", "TRIPOLI"),
     ("Talks Held at White House", "The talks were held in the house of the envoy.", "White House"),
     ("Envoy Leaves Ivory Coast", "The envoy left by the coast, and was seen with ivory.", "Ivory Coast"),
+    ("London fire kills two", "British firefighters said that two people died in Leeds.", "London"),
     ("Envoy arrives in Moscow", "The envoy came to Russia.", "Moscow"),
     ("Bush Signs Law", "The president signed the law.", "Bush"),
     ("津波: Coastal town of Umeå moves", "The coastal town of Sundsvall moved for the day.", "Umea"),
