@@ -83,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument("--concurrency", type=int, metavar="N", help="requests under way at once")
     sweep.add_argument("--store", default=".retitlekit", metavar="DIR", help="store of responses (%(default)s)")
     sweep.add_argument("--out", metavar="FILE", help="write the frame here, as Parquet")
+    sweep.add_argument("--show", metavar="PROMPT", help="prompt of the side-by-side table (the one that passes most)")
     sweep.add_argument("--dry-run", action="store_true", help="plan and estimate, send nothing")
     sweep.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
 
@@ -149,6 +150,10 @@ def _sweep(args: argparse.Namespace) -> int:
         raise rk.FrameError(f"cannot write {args.out}: the folder {Path(args.out).parent} does not exist")
     articles = rk.load_articles(args.articles)[: args.limit]
     prompts = rk.load_prompts(args.prompts)
+    if args.show and args.show not in prompts:
+        raise rk.PromptError(
+            f"--show {args.show}: there is no such prompt in {args.prompts}; it has {', '.join(prompts)}"
+        )
     trials = rk.plan(
         prompts,
         articles,
@@ -177,7 +182,7 @@ def _sweep(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(_summary(frame, board), ensure_ascii=False))
     else:
-        _show(frame, board)
+        _show(frame, board, args.show)
     if args.out:
         say(f"\nThe frame is in {rk.write_frame(frame, args.out)}: rk.read_frame({args.out!r}) reads it.")
     say("Next: `make lab` opens the first notebook; `retitlekit models` tells which models you can use.")
@@ -220,7 +225,7 @@ def _embedded(frame: Any) -> bool:
     return bool(frame["model"].astype(str).str.startswith("baseline/").all())
 
 
-def _show(frame: Any, board: Any) -> None:
+def _show(frame: Any, board: Any, prompt: str | None) -> None:
     if _embedded(frame):
         print("\nThe embedded baselines are no language models: of a prompt they obey only length, casing and question")
         print("form, so prompts are not ranked against each other here.")
@@ -229,9 +234,9 @@ def _show(frame: Any, board: Any) -> None:
     print(board[columns].head(10).to_string(index=False, float_format="{:.2f}".format, na_rep="default"))
     print(f"\n{board.attrs['sentence']}\n")
     passed = frame.groupby("prompt", observed=True)["passed"].mean().fillna(0.0)
-    best = passed.idxmax()
-    print(f"Side by side, under the prompt {best} (rk.compare(frame) shows all):\n")
-    print(rk.compare(frame[frame["prompt"] == best], limit=3))
+    shown = prompt or passed.idxmax()
+    print(f"Side by side, under the prompt {shown} (rk.compare(frame) shows all):\n")
+    print(rk.compare(frame[frame["prompt"] == shown], limit=3))
 
 
 def _summary(frame: Any, board: Any) -> dict[str, Any]:

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from retitlekit.articles import ALIASES
 from retitlekit.errors import PageError
 from retitlekit.leaks import LEAKS, Leak, find_leaks
 from retitlekit.markup import read_html, spaced, split_feed
 from retitlekit.pages import FEED_SUFFIXES, Page, item_page, read_page, read_pages, walk
+from retitlekit.records import FIELDS
 from retitlekit.shortcodes import PROBLEMS, find_shortcodes
 from retitlekit.variables import is_variable
 
@@ -175,9 +175,9 @@ def _lint_lines(file: Path) -> Iterator[Finding]:
                 told = f"line {number} is no JSON object ({problem})"
                 yield Finding(str(file), number, 1, "", "title", "unreadable", told, "")
                 continue
-            name = next((str(fields[each]) for each in ALIASES["id"] if fields.get(each)), str(number))
+            name = next((str(fields[each]) for each in FIELDS["id"] if fields.get(each)), str(number))
             for field in ("title", "body"):
-                text = next((fields[each] for each in ALIASES[field] if isinstance(fields.get(each), str)), "")
+                text = next((fields[each] for each in FIELDS[field] if isinstance(fields.get(each), str)), "")
                 for found in _lint_text(text, text, 0, field, name, str(file)):
                     yield Finding(**{**asdict(found), "line": number, "column": 1})
 

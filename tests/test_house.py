@@ -24,6 +24,10 @@ LAYERS = [
     {"errors", "frame", "html"},
     {
         "articles",
+        "readers",
+        "records",
+        "repairs",
+        "web",
         "prompts",
         "titles",
         "wrappings",
@@ -41,6 +45,8 @@ LAYERS = [
         "words",
         "sentences",
         "trims",
+        "cuts",
+        "grammar",
         "messages",
         "store",
         "variables",
@@ -54,7 +60,7 @@ LAYERS = [
     {"models", "baselines"},
     {"plans", "sweeps"},
     {"scoring", "scorers", "gates", "widths", "evidence", "decide", "winners"},
-    {"charts", "retitles", "streams"},
+    {"charts", "drawing", "retitles", "streams"},
     {"widgets"},
     {"cli"},
 ]
@@ -184,7 +190,7 @@ def test_dependencies_are_those_we_chose() -> None:
     """Nobody's development tool slips into what a user installs."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     names = {re.split(r"[<>=\[ ]", line)[0] for line in project["dependencies"]}
-    expected = {"ipywidgets", "jinja2", "jupyterlab", "litellm", "matplotlib", "numpy", "pandas", "pyarrow"}
+    expected = {"ftfy", "ipywidgets", "jinja2", "jupyterlab", "litellm", "matplotlib", "numpy", "pandas", "pyarrow"}
 
     assert expected | {"py3langid", "pyyaml", "rapidfuzz", "tqdm", "vaderSentiment"} == names
 
