@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from retitlekit.records import FIELDS
 from retitlekit.errors import PageError
 from retitlekit.leaks import LEAKS, Leak, find_leaks
 from retitlekit.markup import read_html, spaced, split_feed
 from retitlekit.pages import FEED_SUFFIXES, Page, item_page, read_page, read_pages, walk
+from retitlekit.records import FIELDS
 from retitlekit.shortcodes import PROBLEMS, find_shortcodes
 from retitlekit.variables import is_variable
 

@@ -11,6 +11,7 @@ import json
 import os
 import sqlite3
 import sys
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from retitlekit.articles import Article, load_articles
-from retitlekit.errors import ArticleError, PageError, PlanError
+from retitlekit.errors import ArticleError, PageError, PlanError, RetitlekitWarning
 from retitlekit.markup import split_feed
 from retitlekit.models import Model
 from retitlekit.pages import FEED_SUFFIXES, SUFFIXES, Page, item_page, read_page
@@ -163,7 +164,9 @@ def _pieces(stream: BinaryIO, kind: str, origin: Path, at: int, line: int) -> It
 def _article(raw: bytes) -> Article | str:
     try:
         record = json.loads(raw.decode("utf-8-sig", "replace"))
-        return load_articles([record])[0]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RetitlekitWarning)  # what was guessed shows in the line of the output
+            return load_articles([record])[0]
     except (ValueError, RecursionError) as problem:
         return f"ArticleError: not JSON ({problem})"
     except ArticleError as problem:
