@@ -137,7 +137,7 @@ class Run:
         self._refused: dict[str, CallError] = {}  # endpoints that are asked no more
         self._calls: dict[asyncio.Task[Reply], _Errand] = {}
         self._open = 0
-        self._stopping = False
+        self._stopping = self._late = False
         self._wake = asyncio.Event()
         self._began = time.monotonic()
         self._siblings = [run for run in _active if run._home == self._home]  # their answers are not in our `found`
@@ -167,11 +167,14 @@ class Run:
         for crew in self._crews:
             _watchers(crew.lane).add(self._wake)
         try:
-            while self._open and not self._stopping:
+            while self._open and not self._stopping and not self._late:
                 await self._sleep(self._start())
             while self._calls:
                 await self._sleep(math.inf)
         finally:
+            self._give_up()
+            while self._calls:
+                await self._sleep(math.inf)
             if cut:
                 cut.cancel()
             for crew in self._crews:
@@ -202,6 +205,8 @@ class Run:
 
     def _end_time(self) -> None:
         """The deadline is here."""
+        self._late = True
+        self._wake.set()
         for crew in self._crews:
             self._skip_rest(crew)
         self._give_up()
@@ -269,7 +274,8 @@ class Run:
     def _elsewhere(self, errand: _Errand) -> bool:
         """Whether another run of this process has, or will have, the answer."""
         for run in self._siblings:
-            response = run.responses.get(errand.trial.trial_id) or run._landing.get(errand.trial.trial_id)
+            # in this order: what has left the first meanwhile is in the second
+            response = run._landing.get(errand.trial.trial_id) or run.responses.get(errand.trial.trial_id)
             if response is not None:
                 self._take(errand, response)
                 return True
@@ -370,7 +376,7 @@ class Run:
         self._purse.settle(errand.crew.endpoint, call.worst, None)
         if errand.over or errand.calls:
             return
-        if self._terms.deadline_s is not None and not self._stopping:
+        if self._late:
             text = f"no answer within deadline_s={self._terms.deadline_s:g}"
             waited = time.monotonic() - call.sent.at
             self._fail(errand, Failure(call.started_at, waited, errand.attempts, "Timeout", text))
