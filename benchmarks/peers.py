@@ -22,31 +22,32 @@ from workload import MODELS, STYLES, TEMPERATURES, Stopwatch, article, instructi
 
 FOLDER = Path(tempfile.gettempdir()) / "retitlekit-peers"
 HERE = Path(__file__).resolve().parent
-# name of the function below: the tool, and what it needs
+# name of the function below: the tool, and the packages of its environment
 PEERS = {
-    "openai_loop": ("loop on the OpenAI SDK", ["openai"]),
-    "litellm_batch": ("litellm.batch_completion", ["litellm"]),
-    "litellm_threads": ("litellm.completion in threads", ["litellm"]),
-    "dspy_parallel": ("dspy.Parallel", ["dspy"]),
-    "inspect_ai": ("Inspect AI", ["inspect-ai", "openai"]),
-    "phoenix_evals": ("Phoenix evals", ["arize-phoenix-evals", "openai", "pandas"]),
+    "openai_loop": ("loop on the OpenAI SDK", ("openai",)),
+    "litellm_batch": ("litellm.batch_completion", ("litellm",)),
+    "litellm_threads": ("litellm.completion in threads", ("litellm",)),
+    "dspy_parallel": ("dspy.Parallel", ("dspy",)),
+    "inspect_ai": ("Inspect AI", ("inspect-ai", "openai")),
+    "phoenix_evals": ("Phoenix evals", ("arize-phoenix-evals", "openai", "pandas")),
 }
 
 
 def prepare(folder: Path) -> Path:
     """Make the environments that are missing; a tool that cannot be installed is told and left out."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, (tool, packages) in PEERS.items():
-        if (folder / name / "ready").exists():
+    for packages in dict.fromkeys(packages for _, packages in PEERS.values()):
+        home = folder / packages[0]
+        if (home / "ready").exists():
             continue
-        print(f"installing {tool} …", file=sys.stderr, flush=True)
+        print(f"installing {packages[0]} …", file=sys.stderr, flush=True)
         try:
-            subprocess.run([sys.executable, "-m", "venv", "--clear", folder / name], check=True)
-            pip = [folder / name / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-            subprocess.run([*pip, *packages], check=True, timeout=900)
-            (folder / name / "ready").touch()
+            subprocess.run([sys.executable, "-m", "venv", "--clear", home], check=True)
+            pip = [home / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            subprocess.run([*pip, *packages], check=True, timeout=900, capture_output=True)
+            (home / "ready").touch()
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as problem:
-            print(f"  {tool} could not be installed: {problem}", file=sys.stderr)
+            print(f"  {packages[0]} could not be installed: {problem}", file=sys.stderr)
     if shutil.which("npm") and not (folder / "promptfoo/ready").exists():
         print("installing promptfoo …", file=sys.stderr, flush=True)
         npm = [
@@ -74,9 +75,9 @@ def clients(folder: Path, measure: Callable[..., dict[str, Any] | None]) -> dict
         return lambda base: measure([python, str(HERE / "peers.py"), name, base, "100", "50"], cwd=folder)
 
     found = {
-        tool: start(name, str(folder / name / "bin/python"))
-        for name, (tool, _) in PEERS.items()
-        if (folder / name / "ready").exists()
+        tool: start(name, str(folder / packages[0] / "bin/python"))
+        for name, (tool, packages) in PEERS.items()
+        if (folder / packages[0] / "ready").exists()
     }
     if (folder / "promptfoo/ready").exists():
         found["promptfoo"] = start("promptfoo", sys.executable)

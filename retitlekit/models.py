@@ -23,7 +23,6 @@ from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
-from weakref import WeakKeyDictionary
 
 from retitlekit import providers, wire
 from retitlekit.baselines import BASELINES, write_title
@@ -47,6 +46,7 @@ LOCAL_SERVERS = (
 PROVIDERS = ("openai", "anthropic", "gemini", "mistral", "groq", "deepseek", "openrouter", "together_ai", "xai")
 _OPENAI_BASE = "https://api.openai.com/v1"
 _PROBE_S = 3.0
+_MOST_TOKENS = 2**53  # a count above is a server's mistake
 # The same request may be answered a moment later; everything else would fail again.
 _RETRYABLE = {
     "APIConnectionError",
@@ -221,7 +221,7 @@ def _call(model: Model, messages: Messages, params: Mapping[str, Any]) -> dict[s
 
 async def _ask(model: Model, call: dict[str, Any]) -> Reply:
     """One request: over the wire where LiteLLM showed how, else through LiteLLM."""
-    route = await _routes.setdefault(asyncio.get_running_loop(), Routes()).find(call)
+    route = await _known_routes().find(call)
     if route is not None:
         answer = await wire.post(route.address, route.pack(call["messages"]))
         if answer.status in (401, 403):
@@ -246,28 +246,58 @@ def _kept_temperature(call: Mapping[str, Any]) -> float | None:
 
 
 def _reply(model: Model, reading: Reading, temperature: float | None, headers: Mapping[str, str] | None) -> Reply:
+    tokens = [
+        n if n is not None and 0 <= n < _MOST_TOKENS else None for n in (reading.input_tokens, reading.output_tokens)
+    ]
     cost = reading.cost_usd if model.input_cost_per_token is None else None
-    if cost is None and reading.input_tokens is not None and reading.output_tokens is not None:
+    if cost is None and tokens[0] is not None and tokens[1] is not None:
         price = prices(model)
-        cost = price and reading.input_tokens * price[0] + reading.output_tokens * price[1]
+        cost = price and tokens[0] * price[0] + tokens[1] * price[1]
     return Reply(
-        completion=reading.completion.encode("utf-8", "replace").decode("utf-8"),
-        finish_reason=reading.finish_reason,
-        input_tokens=reading.input_tokens,
-        output_tokens=reading.output_tokens,
+        completion=_valid(reading.completion),
+        finish_reason=reading.finish_reason and _valid(reading.finish_reason),
+        input_tokens=tokens[0],
+        output_tokens=tokens[1],
         cost_usd=cost,
         effective_temperature=temperature,
         headers=_limits(headers),
     )
 
 
-_routes: WeakKeyDictionary[asyncio.AbstractEventLoop, Routes] = WeakKeyDictionary()
+def _valid(text: str) -> str:
+    """Without the halves of characters that JSON can hold and no file."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+_routes: dict[asyncio.AbstractEventLoop, Routes] = {}
+
+
+def _known_routes() -> Routes:
+    loop = asyncio.get_running_loop()
+    if loop not in _routes:
+        for ended in [each for each in _routes if each.is_closed()]:
+            del _routes[ended]
+        _routes[loop] = Routes()
+    return _routes[loop]
 
 
 def forget_routes() -> None:
-    """Learn every route anew: keys, settings and prices may have changed."""
+    """Learn every route anew."""
     _routes.clear()
+    _noticed.clear()
     prices.cache_clear()
+
+
+_noticed: dict[Model, object] = {}
+
+
+def _notice_changes(models: Iterable[Model]) -> None:
+    """Forget the routes when what they were learnt under has changed: keys, addresses, LiteLLM's settings, prices."""
+    for model in models:
+        now = frozenset(os.environ.items()), providers.settings(), repr(_info(model))
+        if _noticed.setdefault(model, now) != now:
+            forget_routes()
+            _noticed[model] = now
 
 
 def _call_error(model: Model, problem: Exception) -> CallError:
@@ -281,7 +311,7 @@ def _call_error(model: Model, problem: Exception) -> CallError:
     status = getattr(problem, "status_code", None)
     in_a_200 = name == "APIError" and status is None  # a gateway may wrap its upstream's failure so
     return CallError(
-        redact(text.removeprefix(f"litellm.{type(problem).__name__}: "), model),
+        redact(_valid(text.removeprefix(f"litellm.{type(problem).__name__}: ")), model),
         error_type=name,
         retryable=(name in _RETRYABLE or in_a_200) and not out_of_credit,
         retry_after=_retry_after(headers),
@@ -368,9 +398,9 @@ def check_ready(models: Iterable[Model]) -> None:
     Nothing is spent: a server is asked for its list of models only.
     """
     models = list(models)
-    forget_routes()
     for model in models:
         check_id(model)
+    _notice_changes([model for model in models if not model.embedded])
     with ThreadPoolExecutor(max_workers=8) as pool:
         problems = [problem for problem in pool.map(_why_not, (m for m in models if not m.embedded)) if problem]
     if problems:

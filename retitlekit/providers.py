@@ -53,6 +53,14 @@ def litellm() -> Any:
     return litellm
 
 
+def settings() -> tuple[object, ...]:
+    """LiteLLM's switches as they stand now, and who listens to it."""
+    door = litellm()
+    switches = {name: value for name, value in vars(door).items() if isinstance(value, str | int | float | None)}
+    kept = frozenset(item for item in switches.items() if not item[0].startswith("_"))
+    return kept, *(repr(getattr(door, name, None)) for name in _LISTENERS)
+
+
 def _baseline_handler(litellm: Any) -> Any:
     class Baseline(litellm.CustomLLM):  # type: ignore[misc]
         """`litellm.completion("baseline/…")` answers as `complete` does, for code that calls LiteLLM itself."""
@@ -203,7 +211,7 @@ def _shape(raw: Mapping[str, Any]) -> object:
     parts = (raw, choice, choice["message"], *(part for part in raw["usage"].values() if isinstance(part, dict)))
     told = [(*part, *map(bool, part.values())) for part in parts]
     told.append((*raw["usage"], *map(bool, _counts(raw["usage"]))))
-    return raw.get("model"), raw.get("service_tier"), choice["finish_reason"], *told
+    return str(raw.get("model")), str(raw.get("service_tier")), choice["finish_reason"], *told
 
 
 def _counts(usage: Mapping[str, Any]) -> list[float]:
@@ -236,7 +244,11 @@ class _Exchange:
         import httpx
 
         self.requests.append(request)
-        headers = {name: value for name, value in self.answer.headers.items() if name.lower() not in _OF_THE_HOP}
+        headers = [
+            (name.encode(), value.encode("utf-8", "surrogateescape"))
+            for name, value in self.answer.headers.items()
+            if name.lower() not in _OF_THE_HOP
+        ]
         return httpx.Response(self.answer.status, headers=headers, content=self.answer.body)
 
 

@@ -283,7 +283,7 @@ class Store:
                 if time.monotonic() > give_up:
                     raise
                 time.sleep(0.01)
-        db.execute("PRAGMA synchronous = NORMAL")
+        db.execute("PRAGMA synchronous = FULL")
         db.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
         return db
 

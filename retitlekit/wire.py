@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import atexit
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     import ssl
@@ -68,16 +68,17 @@ async def post(address: Address, body: bytes) -> Answer:
         ) from None
 
 
-_open: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[AsyncIterator[Any], Any]] = WeakKeyDictionary()
+_open: dict[asyncio.AbstractEventLoop, tuple[AsyncIterator[Any], Any]] = {}
 
 
 async def _session() -> aiohttp.ClientSession:
     loop = asyncio.get_running_loop()
     held = _open.get(loop)
     if held is None:
+        for ended in [each for each in _open if each.is_closed()]:
+            del _open[ended]
         holder = _hold_session()
         held = _open[loop] = holder, await anext(holder)  # opening does not wait: no second one comes in between
-        atexit.register(_close, loop)
     session: aiohttp.ClientSession = held[1]
     return session
 
@@ -94,7 +95,10 @@ async def _hold_session() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-def _close(loop: asyncio.AbstractEventLoop) -> None:
-    """At exit, for a loop that runs for ever in a thread of its own."""
-    if loop.is_running():
-        asyncio.run_coroutine_threadsafe(loop.shutdown_asyncgens(), loop).result(1)
+@atexit.register
+def _close() -> None:
+    """At exit, for loops that run for ever in a thread of their own."""
+    for loop in list(_open):
+        if loop.is_running():
+            with suppress(TimeoutError):
+                asyncio.run_coroutine_threadsafe(loop.shutdown_asyncgens(), loop).result(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -39,7 +40,7 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Loopback]:
-    with Loopback() as server:
+    with Loopback(models=("model-a", "gpt-4o-mini", "o3-mini")) as server:
         yield server
 
 
@@ -195,6 +196,38 @@ def test_costs_of_many_replies(server: Loopback, id: str) -> None:  # noqa: A002
     assert all(each.cost_usd for each in litellm)
 
 
+HUGE = {"prompt_tokens": 10**30, "completion_tokens": 9, "total_tokens": 10**30}
+HOSTILE = {
+    "too many tokens": Raw(reply(usage=HUGE)),
+    "endless tokens": Raw(b'{"choices": [{"message": {"content": "A title"}, "finish_reason": "stop"}], "usage": '
+                          b'{"prompt_tokens": 1, "completion_tokens": 1, "cost": 1e999}}'),
+    "half a character": Raw(reply("A title \ud83d", c_finish_reason="st\ud83dop", model="\ud83d")),
+    "half a character in an error": Raw({"error": {"message": "No \ud83d"}}, 400),
+    "a model that is none": Raw(reply(model=["a"], service_tier={"b": 1})),
+    "header of another alphabet": Raw(reply(None, m_refusal="No."), 200, {"x-note": "ł"}),
+    "a tower": Raw(b"[" * 100_000),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_hostile_replies_end_as_rows(server: Loopback, case: str) -> None:
+    """Whatever a server sends, the sweep ends, the store takes it, and the frame can be written."""
+    server.answer = lambda body, nth: HOSTILE[case]
+    trials = rk.plan(
+        rk.Prompt("p", "{{ title | safe }}"),
+        rk.Article("a", "Council votes", "It voted."),
+        models=rk.Model("openai/model-a", api_base=server.base),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", rk.RetitlekitWarning)
+        frame = rk.run(trials, progress=False, retries=0)
+    again = rk.read_frame(rk.write_frame(frame, "frame.parquet"))
+
+    assert set(frame.status) <= {"ok", "error"}
+    assert again.completion.tolist() == frame.completion.tolist()
+    assert "error" not in case or set(frame.status) == {"error"}
+
+
 def error(message: str = "It failed.", code: str | None = None) -> dict[str, Any]:
     return {"error": {"message": message, "type": "error", "param": None, "code": code}}
 
@@ -289,8 +322,8 @@ def test_who_listens_to_litellm_sees_each_call(server: Loopback, monkeypatch: py
     assert not is_direct(rk.Model("openai/gpt-4o-mini", api_base=server.base))
 
 
-def test_another_key_is_used_at_once(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sweep after the key was changed in the environment goes out with the new key."""
+def test_a_named_key_is_read_for_each_call(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key in the variable that a Model names goes out as it stands at that moment."""
     server.answer = lambda body, nth: Raw(reply())
     model = rk.Model("groq/llama-3.1-8b-instant", api_base=server.base, api_key_env="GROQ_API_KEY")
     server.headers.clear()
@@ -299,6 +332,44 @@ def test_another_key_is_used_at_once(server: Loopback, monkeypatch: pytest.Monke
     outcome(model)
 
     assert ["Bearer planted-groq", "Bearer planted-anew"] == [each["Authorization"] for each in server.headers]
+
+
+def test_changes_are_noticed(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that starts after a key, a setting or a price was changed goes by what holds now."""
+    server.answer = lambda body, nth: Raw(reply())
+    plain, reasoning = (rk.Model(f"openai/{name}", api_base=server.base) for name in ("gpt-4o-mini", "o3-mini"))
+
+    async def calls() -> list[tuple[str, float | None, float | None]]:
+        told = []
+        for change in (lambda: None, *changes):
+            change()
+            models.check_ready([plain, reasoning])
+            one = await models.complete(plain, ASK)
+            try:
+                other = (await models.complete(reasoning, ASK, temperature=0.3)).effective_temperature
+            except rk.CallError as error:
+                other = -1.0 if error.error_type == "UnsupportedParamsError" else None
+            told.append((server.headers[-1]["Authorization"], one.cost_usd, other))
+        return told
+
+    door = providers.litellm()
+    known = dict(door.model_cost["gpt-4o-mini"])
+    changes = [
+        lambda: monkeypatch.setenv("OPENAI_API_KEY", "planted-anew"),
+        lambda: monkeypatch.setattr(door, "drop_params", True),
+        lambda: door.register_model(
+            {"gpt-4o-mini": {**known, "input_cost_per_token": 1.0, "output_cost_per_token": 0.0}}
+        ),
+    ]
+    try:
+        keys, costs, heats = zip(*asyncio.run(calls()), strict=True)
+    finally:
+        door.register_model({"gpt-4o-mini": known})
+
+    assert ("Bearer planted-openai", *["Bearer planted-anew"] * 3) == keys
+    assert (pytest.approx(50 * 1.5e-7 + 9 * 6e-7),) * 3 == costs[:3]
+    assert costs[3] == 50
+    assert heats == (-1.0, -1.0, None, None)
 
 
 def test_a_route_is_learnt_once(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
