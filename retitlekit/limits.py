@@ -274,10 +274,10 @@ class Lane:
     def _grow_pace(self, now: float) -> None:
         if self._pace and self._paced and self._quiet >= min(100.0, 25 * max(1.0, self._pace.rate)):
             self._quiet, self._paced = 0, False
-            if self._pace.rate > 1.1 * self._known and self._step < 5 * _STEP:
-                self._step *= 2
             self._pace.set_rate(self._pace.rate * (1 + self._step), now)
             self._full *= 1 + self._step
+            if self._full == math.inf:  # what was measured is the least that it takes
+                self._step = max(self._step, min(4 * _STEP, 2 * self._step))
 
     def _trim(self, now: float) -> None:
         """One refusal among many answers: slow down a little, unless that has proved no remedy."""
