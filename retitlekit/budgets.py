@@ -94,6 +94,8 @@ class Purse:
 
         The first request to an endpoint goes alone: what it really costs shows how far the worst case can be trusted.
         """
+        if worst == Amount():
+            return 0.0
         if worst.money <= self._money and worst.tokens <= self._tokens:
             return math.inf if endpoint in self._sounding else 0.0
         return math.inf if self._aside else None

@@ -62,6 +62,7 @@ class _Errand:
     began: float = field(default_factory=time.monotonic)
     attempts: int = 0
     tries: int = 0
+    last: Failure | None = None  # how its last try ended
     calls: dict[asyncio.Task[Reply], _Call] = field(default_factory=dict)
     over: bool = False
     watchers: list[Callable[[Response | None], None]] = field(default_factory=list)  # other runs that want it
@@ -136,7 +137,7 @@ class Run:
         self.refused: dict[str, CallError] = {}  # endpoints that are asked no more
         self._calls: dict[asyncio.Task[Reply], _Errand] = {}
         self._open = 0
-        self._stopping = False
+        self._stopping = self._late = False
         self._wake = asyncio.Event()
         self._began = time.monotonic()
         self._siblings = [run for run in _active if run._home == self._home]  # their answers are not in our `found`
@@ -170,11 +171,14 @@ class Run:
         for crew in self._crews:
             _watchers(crew.lane).add(self._wake)
         try:
-            while self._open and not self._stopping:
+            while self._open and not self._stopping and not self._late:
                 await self._sleep(self._start())
             while self._calls:
                 await self._sleep(math.inf)
         finally:
+            self._give_up()
+            while self._calls:
+                await self._sleep(math.inf)
             if cut:
                 cut.cancel()
             for crew in self._crews:
@@ -205,7 +209,10 @@ class Run:
 
     def _end_time(self) -> None:
         """The deadline is here."""
-        self._skip_rest()
+        self._late = True
+        self._wake.set()
+        for crew in self._crews:
+            self._skip_rest(crew)
         self._give_up()
 
     # -- who goes next
@@ -235,7 +242,14 @@ class Run:
         errand = crew.head(now)
         if isinstance(errand, float):
             return errand
+        if errand.over:  # a second request brought the answer meanwhile
+            crew.pop()
+            return 0.0
         trial = errand.trial
+        closed_s = crew.lane.closed_until - now
+        if closed_s > _LONGEST_CLOSURE_S and crew.endpoint not in self.refused:
+            text = f"{trial.model.name} asks to wait for another {closed_s:.0f} s; run(frame) again then"
+            self.refused[crew.endpoint] = CallError(text, error_type="RateLimitError")
         refusal = self.refused.get(crew.endpoint)
         if refusal is not None:
             self._fail(errand, Failure(None, None, errand.attempts, refusal.error_type, f"not sent: {refusal}"))
@@ -246,7 +260,7 @@ class Run:
             return 0.0
         deadline_s = self._terms.deadline_s
         if deadline_s is not None and now - self._began + crew.lane.latency_s > deadline_s:
-            self._skip_rest()
+            self._skip_rest(crew)
             return math.inf
         worst = self._purse.worst(trial)
         affordable = self._purse.wait_s(crew.endpoint, worst)
@@ -264,7 +278,8 @@ class Run:
     def _elsewhere(self, errand: _Errand) -> bool:
         """Whether another run of this process has, or will have, the answer."""
         for run in self._siblings:
-            response = run.responses.get(errand.trial.trial_id) or run._landing.get(errand.trial.trial_id)
+            # in this order: what has left the first meanwhile is in the second
+            response = run._landing.get(errand.trial.trial_id) or run.responses.get(errand.trial.trial_id)
             if response is not None:
                 self._take(errand, response)
                 return True
@@ -290,14 +305,16 @@ class Run:
 
     def _skip(self, errand: _Errand, limit: str) -> None:
         self.limit = self.limit or limit
+        if errand.last is not None:  # it was sent, and there is no further try
+            self._fail(errand, errand.last)
+            return
         self.skipped.add(errand.trial.trial_id)
         self._over(errand, None)
 
-    def _skip_rest(self) -> None:
-        for crew in self._crews:
-            for errand in crew.rest():
+    def _skip_rest(self, crew: _Crew) -> None:
+        for errand in crew.rest():
+            if not errand.over:
                 self._skip(errand, "deadline_s")
-        self._wake.set()
 
     # -- one request
 
@@ -363,7 +380,7 @@ class Run:
         self._purse.settle(errand.crew.endpoint, call.worst, None)
         if errand.over or errand.calls:
             return
-        if self._terms.deadline_s is not None and not self._stopping:
+        if self._late:
             text = f"no answer within deadline_s={self._terms.deadline_s:g}"
             waited = time.monotonic() - call.sent.at
             self._fail(errand, Failure(call.started_at, waited, errand.attempts, "Timeout", text))
@@ -438,13 +455,14 @@ class Run:
             self.refused[crew.endpoint] = problem
             self.notes[f"{name}: its other trials were not sent after {problem.error_type}: {problem!s:.200}"] = None
         errand.tries += 1
+        waited = now - call.sent.at
+        errand.last = Failure(call.started_at, waited, errand.attempts, problem.error_type, str(problem))
         in_time = now - errand.began < _PATIENCE_S
         if problem.retryable and errand.tries <= self._terms.retries and in_time and not self._stopping and not closed:
             wait = random.uniform(0, min(_LONGEST_WAIT_S, 0.5 * 2**errand.tries))  # noqa: S311 - full jitter
             crew.again(errand, now + wait)
             return
-        waited = now - call.sent.at
-        self._fail(errand, Failure(call.started_at, waited, errand.attempts, problem.error_type, str(problem)))
+        self._fail(errand, errand.last)
         if self._terms.stop_at_error and self.problem is None:
             self.problem = problem
             self.stop(GRACE_S)

@@ -78,8 +78,8 @@ def run(
     max_tokens_total : int, optional
         Tokens, read and written, that this run may use; kept in the same way.
     deadline_s : float, optional
-        Seconds until the run ends. Nothing is sent that usually takes longer than what is left; what has no answer
-        by then is given up with the error "Timeout", and what was not sent is "skipped_budget".
+        Seconds until the run ends. Nothing is sent to a model that usually takes longer than what is left; what has no
+        answer by then is given up with the error "Timeout", and what was never sent is "skipped_budget".
     timeout : float
         Seconds for one request.
     retries : int
@@ -331,7 +331,7 @@ class Job:
         return f"<code>{escape(repr(self))}</code>"
 
     def _report(self, interrupted: bool) -> None:
-        answers, failures, skipped = self._run.responses, self._run.failures, self._run.skipped
+        answers, failures = self._run.responses, self._run.failures
         told = list(self._run.notes)
         if failures:
             kinds = Counter(failure.error_type for failure in failures.values()).most_common(4)
@@ -341,8 +341,8 @@ class Job:
                 f"{', '.join(f'{kind} ({count})' for kind, count in kinds)}. First: {first:.300} "
                 f"run(frame) again sends only what is not answered."
             )
-        if interrupted or skipped or self.done < self._total:
-            why = "interrupted" if interrupted else f"stopped by {self._run.limit}" if skipped else "stopped"
+        if interrupted or self._run.limit or self.done < self._total:
+            why = "interrupted" if interrupted else f"stopped by {self._run.limit}" if self._run.limit else "stopped"
             told.append(
                 f"{why}: {len(answers)} of {self._total} trials are answered and stored; "
                 f"run(frame) again sends the other {self._total - len(answers)}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -242,6 +243,14 @@ def test_no_client(server: Loopback, client: distributed.Client, wrong: object, 
         run(plan(server), wrong)
 
     assert [] == server.bodies
+
+
+def test_without_dask(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where dask is not installed, client= says which extra brings it."""
+    trials = plan(server)
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(rk.PlanError, match=r"pip install 'retitlekit\[dask\]'"):
+        rk.run(trials, client=object(), progress=False)
 
 
 @given(

@@ -278,3 +278,28 @@ def test_keys_are_nowhere(server: Loopback, monkeypatch: pytest.MonkeyPatch, cap
     assert not any("planted" in text for text in (*shown, *capfd.readouterr()))
     assert not any(b"planted" in content for content in files)
     assert files
+
+
+def test_a_day_is_not_waited_for(server: Loopback) -> None:
+    """An endpoint that is closed for hours ends its trials, in this sweep and in the next, and says for how long."""
+    server.answer = lambda body, nth: Fault(429, headers={"retry-after": "7200"})
+    with pytest.warns(rk.RetitlekitWarning, match="RateLimitError"):
+        first = run(plan(server, 5), max_concurrency=1)
+    with pytest.warns(rk.RetitlekitWarning, match="asks to wait for another 7"):
+        second = run(first, max_concurrency=1)
+
+    assert 1 == len(server.bodies)
+    assert {"RateLimitError"} == set(first.error_type) | set(second.error_type)
+
+
+def test_a_slow_model_leaves_the_fast_one_its_time(server: Loopback) -> None:
+    """The deadline stops a model that takes longer than what is left, and no other."""
+    server.answer = echo
+    slow = rk.Model("openai/model-b", api_base=server.base, rpm=30)
+    trials = plan(server, 30, models=[rk.Model("openai/model-a", api_base=server.base), slow])
+    with pytest.warns(rk.RetitlekitWarning, match="stopped by deadline_s"):
+        frame = run(trials, deadline_s=4)
+    done = frame[frame.status == "ok"].model.astype(str).value_counts()
+
+    assert 30 == done["openai/model-a"]
+    assert 1 <= done["openai/model-b"] <= 4
