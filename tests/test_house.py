@@ -37,7 +37,7 @@ LAYERS = [
         "wire",
     },
     {"models", "providers", "baselines"},
-    {"plans", "rows", "limits", "trials", "budgets", "dialects", "runs", "sweeps"},
+    {"plans", "rows", "limits", "trials", "budgets", "dialects", "errands", "runs", "sweeps"},
     {"scorers", "widths", "evidence", "decide", "winners"},
     {"charts"},
     {"widgets"},
