@@ -28,6 +28,7 @@ _WINDOW_S = 60.0  # what providers count requests over
 _TICK_S = 0.1
 _BURST_S = 0.75  # of a pace may be made up for at once; with the margin a minute holds no more than a minute's worth
 _LONGEST_PAUSE_S = 60.0
+_PROBE_S = 1.0
 _STEP = 0.01  # of growth
 _LONG_S = 3.0  # who is refused for longer has used up a window; a bucket would have filled
 _MARGIN = 0.985  # of a cap that is told: two clocks are never the same
@@ -116,6 +117,7 @@ class Lane:
         self._recent: deque[bool] = deque(maxlen=10)  # was it a refusal?
         self._cut_at = 0  # requests up to this number were sent before the last cut
         self._probe: int | None = None  # after an exhaustion one request goes ahead; 0 while it has not left
+        self._probe_at = now
         self._pause_s = 0.0
         # told by headers
         self._told: Bucket | None = None
@@ -129,7 +131,10 @@ class Lane:
         `bounded=False` leaves out the limit of requests at once.
         """
         if self._probe:
-            return math.inf
+            ahead_s = self._probe_at + _PROBE_S - now
+            if ahead_s > 0:
+                return ahead_s
+            self._probe = None  # a refusal would have come by now
         if bounded and self._probe is None and self.under_way >= int(self.limit):
             self._limited = True
             return math.inf
@@ -154,7 +159,7 @@ class Lane:
         self._taken += 1
         self.under_way += 1
         if self._probe == 0:
-            self._probe = self._sent
+            self._probe, self._probe_at = self._sent, now
         tick = int(now / _TICK_S)
         self._minute[tick] = self._minute.get(tick, 0) + 1
         self._in_minute += 1

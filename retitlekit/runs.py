@@ -8,27 +8,25 @@ at the same time: it is sent once.
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
 import math
 import os
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from retitlekit import models as _models
 from retitlekit.budgets import Amount, Purse
 from retitlekit.dialects import Dialect
+from retitlekit.errands import Call, Crew, Errand
 from retitlekit.errors import CallError, StoreError
-from retitlekit.limits import Lane, Sent
-from retitlekit.models import Model, Reply
+from retitlekit.limits import Lane
+from retitlekit.models import Reply
 from retitlekit.rows import Failure, Texts
 from retitlekit.store import Response, Store
 from retitlekit.trials import Trial, Trials
@@ -53,70 +51,6 @@ class Terms:
     stop_at_error: bool = False
 
 
-@dataclass(eq=False)
-class _Errand:
-    """One trial on its way to an answer."""
-
-    trial: Trial
-    crew: _Crew
-    began: float = field(default_factory=time.monotonic)
-    attempts: int = 0
-    tries: int = 0
-    last: Failure | None = None  # how its last try ended
-    calls: dict[asyncio.Task[Reply], _Call] = field(default_factory=dict)
-    over: bool = False
-    watchers: list[Callable[[Response | None], None]] = field(default_factory=list)  # other runs that want it
-
-
-class _Call(NamedTuple):
-    """One request under way for an errand, and what is set aside for it."""
-
-    sent: Sent
-    started_at: float
-    worst: Amount
-    temperature: float | None
-    hedge: asyncio.TimerHandle | None
-
-
-class _Crew:
-    """The trials of one model that are still to be sent."""
-
-    def __init__(self, model: Model, rows: np.ndarray, trials: Trials) -> None:
-        self.endpoint, self.embedded = model.endpoint, model.embedded
-        self.lane = _lane(model)
-        self.tokens_matter = model.tpm is not None
-        self._new = (_Errand(trials[row], self) for row in rows.tolist())
-        self._head: _Errand | None = None
-        self._again: list[tuple[float, int, _Errand]] = []
-        self._count = itertools.count()
-        self.answered = 0
-
-    def head(self, now: float) -> _Errand | float:
-        """The trial whose turn it is, or the seconds until there is one."""
-        if self._head is None:
-            if self._again and self._again[0][0] <= now:
-                self._head = heapq.heappop(self._again)[2]
-            else:
-                self._head = next(self._new, None)
-        if self._head is not None:
-            return self._head
-        return self._again[0][0] - now if self._again else math.inf
-
-    def pop(self) -> None:
-        """The head has had its turn."""
-        self._head = None
-
-    def again(self, errand: _Errand, due: float) -> None:
-        """Its turn comes again, not before `due`."""
-        heapq.heappush(self._again, (due, next(self._count), errand))
-
-    def rest(self) -> Iterator[_Errand]:
-        """All that will not be sent any more."""
-        while not isinstance(errand := self.head(math.inf), float):
-            self.pop()
-            yield errand
-
-
 class Run:
     """One execution: give it to the loop with `main`, look at its three tables at any time."""
 
@@ -133,9 +67,9 @@ class Run:
         store.landed = self.land
         self._landing: dict[str, Response] = {}  # answered, and not yet on the disk
         self._home = Path(store.path).resolve()
-        self._crews: list[_Crew] = []
+        self._crews: list[Crew] = []
         self.refused: dict[str, CallError] = {}  # endpoints that are asked no more
-        self._calls: dict[asyncio.Task[Reply], _Errand] = {}
+        self._calls: dict[asyncio.Task[Reply], Errand] = {}
         self._open = 0
         self._stopping = self._late = False
         self._wake = asyncio.Event()
@@ -162,7 +96,7 @@ class Run:
 
     async def main(self, trials: Trials, rows: np.ndarray) -> None:
         """Send these rows; returns when each is over, or the run was stopped."""
-        self._crews = [_Crew(model, own, trials) for model, own in trials.by_model(rows)]
+        self._crews = [Crew(model, own, trials) for model, own in trials.by_model(rows)]
         self._open = len(rows)
         loop = asyncio.get_running_loop()
         cut = None
@@ -234,7 +168,7 @@ class Run:
                     return 0.0
         return soonest
 
-    def _next(self, crew: _Crew, now: float) -> float:
+    def _next(self, crew: Crew, now: float) -> float:
         """Bring one trial of the crew on its way; returns the seconds to wait first."""
         bound = self._terms.max_concurrency
         if bound is not None and len(self._calls) >= bound:
@@ -275,7 +209,7 @@ class Run:
             self._send(errand, worst, tokens)
         return wait
 
-    def _elsewhere(self, errand: _Errand) -> bool:
+    def _elsewhere(self, errand: Errand) -> bool:
         """Whether another run of this process has, or will have, the answer."""
         for run in self._siblings:
             # in this order: what has left the first meanwhile is in the second
@@ -290,7 +224,7 @@ class Run:
         other.watchers.append(partial(self._told, errand))
         return True
 
-    def _told(self, errand: _Errand, response: Response | None) -> None:
+    def _told(self, errand: Errand, response: Response | None) -> None:
         """What became of our errand with another run."""
         if response is None:
             errand.crew.again(errand, 0.0)
@@ -298,12 +232,12 @@ class Run:
             self._take(errand, response)
         self._wake.set()
 
-    def _take(self, errand: _Errand, response: Response) -> None:
+    def _take(self, errand: Errand, response: Response) -> None:
         """Another run got it."""
         self.responses[errand.trial.trial_id] = response
         self._count_off(errand)
 
-    def _skip(self, errand: _Errand, limit: str) -> None:
+    def _skip(self, errand: Errand, limit: str) -> None:
         self.limit = self.limit or limit
         if errand.last is not None:  # it was sent, and there is no further try
             self._fail(errand, errand.last)
@@ -311,14 +245,14 @@ class Run:
         self.skipped.add(errand.trial.trial_id)
         self._over(errand, None)
 
-    def _skip_rest(self, crew: _Crew) -> None:
+    def _skip_rest(self, crew: Crew) -> None:
         for errand in crew.rest():
             if not errand.over:
                 self._skip(errand, "deadline_s")
 
     # -- one request
 
-    def _send(self, errand: _Errand, worst: Amount, tokens: float = 0.0) -> None:
+    def _send(self, errand: Errand, worst: Amount, tokens: float = 0.0) -> None:
         trial, lane = errand.trial, errand.crew.lane
         self._purse.reserve(errand.crew.endpoint, worst)
         temperature, params = _dialect(trial).spoken(trial.temperature, trial.params)
@@ -337,11 +271,11 @@ class Run:
         if self._terms.hedge_after is not None and not errand.calls:
             hedge = loop.call_later(self._terms.hedge_after, self._hedge, errand)
         errand.attempts += 1
-        errand.calls[task] = _Call(lane.send(time.monotonic(), tokens=tokens), time.time(), worst, temperature, hedge)
+        errand.calls[task] = Call(lane.send(time.monotonic(), tokens=tokens), time.time(), worst, temperature, hedge)
         self._calls[task] = errand
         task.add_done_callback(self._back)
 
-    def _hedge(self, errand: _Errand) -> None:
+    def _hedge(self, errand: Errand) -> None:
         """It takes long: ask a second time, if there is room and money for it."""
         if self._stopping or errand.over or len(errand.calls) != 1:
             return
@@ -374,7 +308,7 @@ class Run:
         for wake in _watchers(errand.crew.lane):
             wake.set()
 
-    def _given_up(self, errand: _Errand, call: _Call) -> None:
+    def _given_up(self, errand: Errand, call: Call) -> None:
         """We cancelled it: after the grace of a stop, at the deadline, or because its hedge was faster."""
         errand.crew.lane.gone(call.sent, time.monotonic())
         self._purse.settle(errand.crew.endpoint, call.worst, None)
@@ -385,7 +319,7 @@ class Run:
             waited = time.monotonic() - call.sent.at
             self._fail(errand, Failure(call.started_at, waited, errand.attempts, "Timeout", text))
 
-    def _answered(self, errand: _Errand, call: _Call, reply: Reply) -> None:
+    def _answered(self, errand: Errand, call: Call, reply: Reply) -> None:
         now = time.monotonic()
         crew, trial = errand.crew, errand.trial
         tokens = None
@@ -429,7 +363,7 @@ class Run:
         finally:
             self._over(errand, response)
 
-    def _failed(self, errand: _Errand, call: _Call, problem: CallError) -> None:
+    def _failed(self, errand: Errand, call: Call, problem: CallError) -> None:
         now = time.monotonic()
         crew, lane = errand.crew, errand.crew.lane
         limited = problem.error_type == "RateLimitError" and problem.retryable
@@ -467,17 +401,17 @@ class Run:
             self.problem = problem
             self.stop(GRACE_S)
 
-    def _fail(self, errand: _Errand, failure: Failure) -> None:
+    def _fail(self, errand: Errand, failure: Failure) -> None:
         self.failures[errand.trial.trial_id] = failure
         self._over(errand, None)
 
-    def _over(self, errand: _Errand, response: Response | None) -> None:
+    def _over(self, errand: Errand, response: Response | None) -> None:
         self._count_off(errand)
         key = self._home, errand.trial.trial_id
         if _asked.get(key) is errand:
             self._tell(key, response)
 
-    def _count_off(self, errand: _Errand) -> None:
+    def _count_off(self, errand: Errand) -> None:
         errand.over = True
         self._open -= 1
         if not self._open:
@@ -503,16 +437,9 @@ def _is_final(problem: CallError, answered: int) -> bool:
 
 
 _active: list[Run] = []
-_asked: dict[tuple[Path, str], _Errand] = {}  # by store and trial
-_lanes: dict[str, Lane] = {}
+_asked: dict[tuple[Path, str], Errand] = {}  # by store and trial
 _wakes: dict[int, set[asyncio.Event]] = {}
 _dialects: dict[tuple[str, str], Dialect] = {}
-
-
-def _lane(model: Model) -> Lane:
-    if model.endpoint not in _lanes:
-        _lanes[model.endpoint] = Lane(time.monotonic(), rpm=model.rpm, tpm=model.tpm)
-    return _lanes[model.endpoint]
 
 
 def _watchers(lane: Lane) -> set[asyncio.Event]:
@@ -551,7 +478,7 @@ def _see_off(loop: asyncio.AbstractEventLoop) -> None:
 
 def _forget() -> None:
     """A forked child has none of its parent's threads and requests."""
-    for shared in (_active, _asked, _lanes, _wakes, _dialects, _loops):
+    for shared in (_active, _asked, _wakes, _dialects, _loops):
         shared.clear()
 
 

@@ -137,3 +137,17 @@ def test_headers(told: dict[str, str], closed: float, rate: float | None) -> Non
 
     assert max(lane.closed_until - 0.01, 0) == pytest.approx(closed)
     assert (lane._told and lane._told.rate) == (rate and pytest.approx(rate))
+
+
+def test_one_goes_ahead_but_not_for_long() -> None:
+    """After an exhaustion one request goes first; when no refusal has come in a second, the others follow."""
+    lane = Lane(0.0)
+    flight = [lane.send(0.0) for _ in range(16)]
+    for sent in flight[:6]:
+        lane.refused(sent, 0.1, 1.0, {"retry-after": "1"})
+    closed = lane.wait_s(0.1)
+    lane.send(1.1)
+
+    assert 1.0 == pytest.approx(closed)
+    assert 0.9 == pytest.approx(lane.wait_s(1.2))
+    assert lane.wait_s(2.2) < 0.5
