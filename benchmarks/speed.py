@@ -248,9 +248,9 @@ def main() -> None:
         if given.only in (None, name):
             print(f"{title} …", file=sys.stderr, flush=True)
             text += f"\n## {title}\n\n{part()}\n"
+        if given.only is None:
+            given.out.write_text(text)  # what is measured is not lost when it is stopped
     print(text)
-    if given.only is None:
-        given.out.write_text(text)
 
 
 if __name__ == "__main__":
