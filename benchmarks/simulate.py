@@ -120,7 +120,7 @@ def errors(sweeps: int = 2000) -> None:
     table(("variants", "articles", "sweeps", "false winners"), rows)
 
 
-def power(sweeps: int = 3000) -> None:
+def power(sweeps: int = 4000) -> None:
     """Differences that are found, beside a paired t-test on the same sweeps."""
     rows = []
     for skewed in (False, True):

@@ -116,7 +116,7 @@ def leaderboard(
     else:
         column, found = "win_rate", _by_votes(variants, frame, votes, confidence)
     board = _board(variants, frame, found, base, confidence)
-    named = None if base is None else variants.table.iloc[base].to_dict()
+    named = None if base is None else variants.named(base)
     board.attrs = {"metric": column, "by": list(by), "confidence": confidence, "baseline": named}
     board.attrs |= {"notes": found.notes} if votes is not None else {}
     board.attrs["sentence"] = " ".join([_sentence(board, found, confidence), *found.notes])

@@ -207,6 +207,8 @@ def judge_pairs(
         for one, other in [pair[::-1] if turned else pair]
     ]
     trials = _trials(pd.concat([rows, rows]), texts, asked, judges, repeats, temperature, params)
+    if dry_run and trials.empty:
+        raise FrameError("a gate decides every pair: nothing would be asked")
     if dry_run:
         return estimate(trials, store=store)
     answered = run(trials, store=store, budget_usd=budget_usd, progress=progress, **options)

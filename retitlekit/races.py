@@ -35,7 +35,7 @@ class Race:
     Attributes
     ----------
     leader : dict
-        The variant that leads at the end: prompt, model and temperature.
+        The variant that leads at the end: prompt, model and temperature (None for the default).
     rounds : pandas.DataFrame
         One row per round and variant that ran in it: `round`, `prompt`, `model`, `temperature`, `n_articles` so far,
         `estimate`, `behind` (how far behind the leader, paired), `chance` (to lead after all articles), `fate`: "in",
@@ -48,7 +48,7 @@ class Race:
         Why it ended early ("budget", "interrupted"); empty when it did not.
     """
 
-    leader: dict[Any, Any]
+    leader: dict[str, Any]
     rounds: pd.DataFrame = field(compare=False)
     frame: pd.DataFrame = field(compare=False)
     calls: int
@@ -253,7 +253,7 @@ def _finished(
     able = last[last["fate"] == IN]
     first = able.index[int(np.nan_to_num(able["estimate"].to_numpy(float), nan=-np.inf).argmax())]
     last.loc[first, "fate"] = LEADS
-    leader = variants.table.to_dict("records")[int(last["variant"][first])]
+    leader = variants.named(int(last["variant"][first]))
     told = pd.concat(rounds, ignore_index=True)
     columns = ["round", *BY, "n_articles", "estimate", "behind", "chance", "fate"]
     dropped = {reason: int((told["fate"] == reason).sum()) for reason in (BEHIND, GATES)}

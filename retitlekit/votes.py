@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import warnings
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -164,7 +165,7 @@ def read_votes(*where: str | os.PathLike[str]) -> pd.DataFrame:
     Raises
     ------
     FrameError
-        For a line that is no vote, with its number. A torn last line, as a crash leaves it, is only warned of.
+        For a line that is no vote, with its number. A torn line, as a crash leaves it, is only warned of.
 
     Examples
     --------
@@ -260,35 +261,20 @@ def _records(where: str | os.PathLike[str]) -> list[dict[str, Any]]:
         if not (path / "store.sqlite").exists():
             return []
         with Store(path) as store:
-            return [_parsed(line, f"a vote in {store.path}") for line in store.notes("vote")]
+            return [record for line in store.notes("vote") if (record := _parsed(line, f"a vote in {store.path}"))]
     if not path.exists():
         return []
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
         raise FrameError(f"cannot read the votes in {path}: {problem}") from problem
-    lines, found = text.split("\n"), []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            found.append(_parsed(line, f"{path}:{number}"))
-        except FrameError:
-            if number < len(lines):
-                raise
-            _warn_torn(f"{path}:{number}")
-    return found
+    lines = enumerate(text.split("\n"), 1)
+    parsed = (_parsed(line, f"{path}:{number}") for number, line in lines if line.strip())
+    return [record for record in parsed if record is not None]
 
 
-def _warn_torn(place: str) -> None:
-    import warnings
-
-    warnings.warn(
-        f"{place}: the last line is torn, as a crash leaves it; it is left out", RetitlekitWarning, stacklevel=4
-    )
-
-
-def _parsed(line: str, place: str) -> dict[str, Any]:
+def _parsed(line: str, place: str) -> dict[str, Any] | None:
+    """A line as a record; None, with a warning, for one that a crash tore."""
     if line.startswith(("<<<<<<<", "=======", ">>>>>>>")):
         raise FrameError(
             f"{place}: a mark of an unfinished merge: delete the lines <<<<<<<, ======= and >>>>>>>, keep all votes, "
@@ -296,8 +282,10 @@ def _parsed(line: str, place: str) -> dict[str, Any]:
         )
     try:
         record = json.loads(line)
-    except ValueError as problem:
-        raise FrameError(f"{place}: not JSON ({problem})") from problem
+    except ValueError:
+        told = f"{place}: no whole line of JSON, as a crash leaves it: this vote is lost, and left out"
+        warnings.warn(told, RetitlekitWarning, stacklevel=2)
+        return None
     if not isinstance(record, dict):
         raise FrameError(f"{place}: a vote is a JSON object, not {type(record).__name__}")
     unknown = sorted(set(record) - {"undo", *_NAMES})

@@ -204,6 +204,18 @@ def test_a_panel_is_several_voters(tmp_path: Path) -> None:
     assert 0.25 == rk.agreement(votes).share
 
 
+def test_gates_can_decide_everything(tmp_path: Path) -> None:
+    """Where one side failed everywhere nobody is asked, every pair has its vote, and a dry run says so."""
+    given = TITLES.assign(passed=pd.array([True] * 4 + [False] * 4, dtype="boolean"))
+    votes, server = ask(first, tmp_path, given)
+
+    assert (["left"] * 4, []) == (votes["winner"].tolist(), server.bodies)
+    assert "Nobody was asked. 4 votes were decided by a gate." == votes.attrs["sentence"]
+    assert (4, 0) == tuple(rk.append_votes(ask(first, tmp_path, given)[0], tmp_path / "v.jsonl") for _ in range(2))
+    with pytest.raises(rk.FrameError, match="a gate decides every pair"):
+        rk.judge_pairs(given, models="openai/x", by="prompt", store=tmp_path, dry_run=True)
+
+
 def test_a_judge_of_the_candidates_family_is_warned_of(tmp_path: Path) -> None:
     """Models favour their own: the same family as a candidate's is said before anything is sent."""
     with pytest.warns(rk.RetitlekitWarning, match="is of the family of the candidate openai/candidate"):
