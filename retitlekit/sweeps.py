@@ -30,8 +30,8 @@ from retitlekit.frame import PLAN_COLUMNS, RUN_COLUMNS, STATUSES, check, typed
 from retitlekit.html import escape
 from retitlekit.models import Model
 from retitlekit.plans import Articles, Models, Prompts, plan
+from retitlekit.sandbox import unseal
 from retitlekit.store import Response, Store
-from retitlekit.templates import unseal
 from retitlekit.titles import Extraction, extract_title
 
 _CONCURRENCY = 32

@@ -25,8 +25,8 @@ LAYERS = [
     {
         "articles",
         "prompts",
-        "templates",
-        "dialects",
+        "sandbox",
+        "notations",
         "formats",
         "titles",
         "wrappings",
@@ -86,7 +86,7 @@ def test_one_door(library: str) -> None:
     pattern = re.compile(rf"^\s*(?:import|from) {library}\b", re.MULTILINE)
     users = {room(path) for path in MODULES if pattern.search(path.read_text())}
 
-    assert {{"litellm": "models", "jinja2": "templates"}[library]} == users
+    assert {{"litellm": "models", "jinja2": "sandbox"}[library]} == users
 
 
 WATCHED_IMPORT = """

@@ -11,7 +11,7 @@ import pytest
 
 import retitlekit as rk
 from retitlekit.injections import ATTACKS
-from retitlekit.templates import Variable, find_fences, seal, unseal
+from retitlekit.sandbox import Variable, find_fences, seal, unseal
 
 from .conftest import ROOT
 from .loopback import Answer, Fault, Loopback

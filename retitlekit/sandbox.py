@@ -1,4 +1,4 @@
-"""Templates: the sandbox in which a message's Jinja runs, its plain parts, and the fences round an article's text."""
+"""The sandbox: where a message's Jinja runs, its plain parts, and the fences round an article's text."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Dialects: how other tools write a prompt; each has a writer and a reader.
+"""Notations: how other tools write a prompt; each has a writer and a reader.
 
-Between the two a prompt is a `Sheet`. What a dialect has no place for is noted in `Sheet.lost`.
+Between the two a prompt is a `Outline`. What a notation has no place for is noted in `Outline.lost`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from retitlekit.errors import PromptError
 from retitlekit.prompts import PARAMETERS, Prompt
-from retitlekit.templates import Parts, Variable, compile_template, joined, read_parts, write_parts
+from retitlekit.sandbox import Parts, Variable, compile_template, joined, read_parts, write_parts
 
 SUFFIXES = (".prompt", ".prompty", ".yaml", ".yml", ".json", ".txt")
 _WORD = re.compile(r"[A-Za-z_]\w*")
@@ -21,7 +21,7 @@ Turns = list[tuple[str, Parts]]
 
 
 @dataclass
-class Sheet:
+class Outline:
     """What a prompt says, on its way between two formats."""
 
     name: str
@@ -33,8 +33,8 @@ class Sheet:
     lost: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, prompt: Prompt) -> Sheet:
-        """The sheet of a prompt; a `PromptError` when its templates hold logic."""
+    def of(cls, prompt: Prompt) -> Outline:
+        """The outline of a prompt; a `PromptError` when its templates hold logic."""
         settings = dict(prompt._settings)
         metadata = dict(settings.pop("metadata", {}))
         given = dict(settings.pop("input", {}))
@@ -160,62 +160,64 @@ _HANDLEBARS = re.compile(
 )
 
 
-def _write_google(sheet: Sheet) -> str:
-    front: dict[str, Any] = {"name": sheet.name}
-    about = dict(sheet.about)
+def _write_google(outline: Outline) -> str:
+    front: dict[str, Any] = {"name": outline.name}
+    about = dict(outline.about)
     if about.get("description"):
         front["description"] = str(about.pop("description"))
-    settings = dict(sheet.settings)
+    settings = dict(outline.settings)
     if model := settings.pop("model", None):
         front["model"] = _swapped(model, _GENKIT)
     output = settings.pop("output", None)
     if settings:
         front["config"] = {_CAMEL.get(key, key): _listed(key, value) for key, value in settings.items()}
-    if sheet.types:
-        front["input"] = {"schema": {key: _PICO.get(kind, kind) for key, kind in sheet.types.items()}}
-        sheet.lost += [f"input.schema.{key}" for key, kind in sheet.types.items() if kind in _PICO]
+    if outline.types:
+        front["input"] = {"schema": {key: _PICO.get(kind, kind) for key, kind in outline.types.items()}}
+        outline.lost += [f"input.schema.{key}" for key, kind in outline.types.items() if kind in _PICO]
     if output is not None:
         front["output"] = output
     front |= {f"retitlekit.{key}": value for key, value in about.items()}
-    sheet.lost += [f"metadata.{key}" for key in sheet.metadata]
+    outline.lost += [f"metadata.{key}" for key in outline.metadata]
     body = []
-    for role, parts in sheet.turns:
+    for role, parts in outline.turns:
         text = ""
         for part in parts:
             if isinstance(part, Variable):
                 if part in _HELPERS:
-                    raise PromptError(f"prompt {sheet.name!r}: {part!r} is a helper of Handlebars: rename the variable")
+                    raise PromptError(
+                        f"prompt {outline.name!r}: {part!r} is a helper of Handlebars: rename the variable"
+                    )
                 text += ("\\" if text.endswith("\\") else "") + "{{" + part + "}}"
             elif "<<<dotprompt:" in part:
-                raise PromptError(f"prompt {sheet.name!r}: <<<dotprompt: is a marker of Google's Dotprompt")
+                raise PromptError(f"prompt {outline.name!r}: <<<dotprompt: is a marker of Google's Dotprompt")
             else:
                 text += part.replace("{{", "\\{{")
         body.append(f'{{{{role "{"model" if role == "assistant" else role}"}}}}\n{text}\n')
     return f"---\n{to_yaml(front)}---\n" + "\n".join(body)
 
 
-def _read_google(text: str, name: str) -> Sheet:
+def _read_google(text: str, name: str) -> Outline:
     front, body, before = _split(text, name)
     config = _mapping(front.get("config"), f"{name}: config")
     given, types = _mapping(front.get("input"), f"{name}: input"), {}
-    sheet = Sheet(str(front.get("name") or name), [])
+    outline = Outline(str(front.get("name") or name), [])
     for key, kind in _mapping(given.get("schema"), f"{name}: input.schema").items():
         scalar = re.match(r"(string|integer|number|boolean)\b", kind if isinstance(kind, str) else "")
         types[key.rstrip("?")] = scalar[1] if scalar else "string"
-        sheet.lost += [] if scalar else [f"input.schema.{key}"]
-    sheet.types = types
-    sheet.take(given, "schema", under="input.")
-    sheet.settings = {"model": _swapped(front.get("model"), {theirs: ours for ours, theirs in _GENKIT.items()})}
-    _settings(sheet, config, _SNAKE, "config.")
+        outline.lost += [] if scalar else [f"input.schema.{key}"]
+    outline.types = types
+    outline.take(given, "schema", under="input.")
+    outline.settings = {"model": _swapped(front.get("model"), {theirs: ours for ours, theirs in _GENKIT.items()})}
+    _settings(outline, config, _SNAKE, "config.")
     if front.get("output") is not None:
-        sheet.settings["output"] = front["output"]
+        outline.settings["output"] = front["output"]
     if front.get("description"):
-        sheet.about["description"] = str(front["description"])
+        outline.about["description"] = str(front["description"])
     for key, value in front.items():
         if key.startswith("retitlekit."):
-            sheet.about[key.removeprefix("retitlekit.")] = value
+            outline.about[key.removeprefix("retitlekit.")] = value
         elif key not in ("name", "description", "model", "config", "input", "output"):
-            sheet.lost.append(key)
+            outline.lost.append(key)
     role, parts, done = "user", list[str](), 0
     pieces: list[tuple[str, list[str]]] = [(role, parts)]
     for found in _HANDLEBARS.finditer(body):
@@ -234,8 +236,8 @@ def _read_google(text: str, name: str) -> Sheet:
         elif not found["comment"]:
             parts.append("{{" if found["text"] else "\\")
     parts.append(body[done:])
-    sheet.turns = [(role, whole) for role, listed in pieces if (whole := joined(listed))]
-    return sheet
+    outline.turns = [(role, whole) for role, listed in pieces if (whole := joined(listed))]
+    return outline
 
 
 def _listed(key: str, value: Any) -> Any:
@@ -247,14 +249,14 @@ def _swapped(model: Any, prefixes: Mapping[str, str]) -> Any:
     return f"{prefixes.get(head, head)}/{rest}" if slash else model
 
 
-def _settings(sheet: Sheet, given: Mapping[str, Any], names: Mapping[str, str], under: str) -> None:
+def _settings(outline: Outline, given: Mapping[str, Any], names: Mapping[str, str], under: str) -> None:
     """Parameters by our names; what is none is lost."""
     for key, value in given.items():
         ours = names.get(key, key)
         if ours in PARAMETERS:
-            sheet.settings[ours] = value
+            outline.settings[ours] = value
         else:
-            sheet.lost.append(under + key)
+            outline.lost.append(under + key)
 
 
 # ---- Microsoft's Prompty: Jinja, roles alone on a line, parameters under model: options:
@@ -263,12 +265,12 @@ _KINDS = {"number": "float"}
 _PROMPTY_ROLE = re.compile(r"\s*#?\s*(system|user|assistant|developer)\s*(\[[^\]\n]*\])?\s*:\s*", re.IGNORECASE)
 
 
-def _write_prompty(sheet: Sheet) -> str:
-    front: dict[str, Any] = {"name": sheet.name}
-    about = dict(sheet.about)
+def _write_prompty(outline: Outline) -> str:
+    front: dict[str, Any] = {"name": outline.name}
+    about = dict(outline.about)
     if about.get("description"):
         front["description"] = str(about.pop("description"))
-    settings = dict(sheet.settings)
+    settings = dict(outline.settings)
     provider, slash, rest = str(settings.pop("model", "")).partition("/")
     model: dict[str, Any] = {"id": rest, "provider": provider} if slash else {"id": provider} if provider else {}
     output = settings.pop("output", None)
@@ -277,24 +279,24 @@ def _write_prompty(sheet: Sheet) -> str:
         options["additionalProperties"] = others
     if model or options:
         front["model"] = model | {"apiType": "chat"} | ({"options": options} if options else {})
-    if sheet.types:
+    if outline.types:
         front["inputs"] = [
-            {"name": key, "kind": _KINDS.get(kind, kind), "required": True} for key, kind in sheet.types.items()
+            {"name": key, "kind": _KINDS.get(kind, kind), "required": True} for key, kind in outline.types.items()
         ]
     front["template"] = {"format": {"kind": "jinja2"}, "parser": {"kind": "prompty"}}
     ours = about | ({"output": output} if output is not None else {})
-    if metadata := sheet.metadata | ({"retitlekit": ours} if ours else {}):
+    if metadata := outline.metadata | ({"retitlekit": ours} if ours else {}):
         front["metadata"] = metadata
     head = to_yaml(front)
     if end := re.search(r"---|\+\+\+", head):
-        raise PromptError(f"prompt {sheet.name!r}: Prompty takes {end[0]} for the end of the front matter; reword it")
-    body = [f"{role}:\n{write_parts(parts, '{{{{ {} }}}}')}\n" for role, parts in sheet.turns]
+        raise PromptError(f"prompt {outline.name!r}: Prompty takes {end[0]} for the end of the front matter; reword it")
+    body = [f"{role}:\n{write_parts(parts, '{{{{ {} }}}}')}\n" for role, parts in outline.turns]
     return f"---\n{head}---\n" + "\n".join(body)
 
 
-def _read_prompty(text: str, name: str) -> Sheet:
+def _read_prompty(text: str, name: str) -> Outline:
     front, body, before = _split(text, name)
-    sheet = Sheet(str(front.get("name") or name), [])
+    outline = Outline(str(front.get("name") or name), [])
     template = front.get("template", "jinja2")
     form = template.get("format", "jinja2") if isinstance(template, dict) else template
     kind = form.get("kind") if isinstance(form, dict) else form
@@ -304,34 +306,34 @@ def _read_prompty(text: str, name: str) -> Sheet:
     model = {"id": model} if isinstance(model, str) else _mapping(model, f"{name}: model")
     given = _mapping(model.get("options", model.get("parameters")), f"{name}: model.options")
     more = _mapping(given.pop("additionalProperties", None), f"{name}: model.options.additionalProperties")
-    sheet.settings = {"model": "/".join(str(model[key]) for key in ("provider", "id") if model.get(key)) or None}
-    _settings(sheet, given | more, _SNAKE, "model.options.")
-    sheet.take(model, "id", "provider", "options", "parameters", "apiType", "api", under="model.")
+    outline.settings = {"model": "/".join(str(model[key]) for key in ("provider", "id") if model.get(key)) or None}
+    _settings(outline, given | more, _SNAKE, "model.options.")
+    outline.take(model, "id", "provider", "options", "parameters", "apiType", "api", under="model.")
     if model.get("apiType", model.get("api", "chat")) != "chat":
-        sheet.lost.append("model.apiType")
-    sheet.metadata = _mapping(front.get("metadata"), f"{name}: metadata")
-    sheet.about = _mapping(sheet.metadata.pop("retitlekit", None), f"{name}: metadata.retitlekit")
-    if "output" in sheet.about:
-        sheet.settings["output"] = sheet.about.pop("output")
+        outline.lost.append("model.apiType")
+    outline.metadata = _mapping(front.get("metadata"), f"{name}: metadata")
+    outline.about = _mapping(outline.metadata.pop("retitlekit", None), f"{name}: metadata.retitlekit")
+    if "output" in outline.about:
+        outline.settings["output"] = outline.about.pop("output")
     if front.get("description"):
-        sheet.about = {"description": str(front["description"])} | sheet.about
-    _read_inputs(sheet, front.get("inputs"), name)
-    sheet.take(front, "name", "description", "model", "inputs", "template", "metadata")
+        outline.about = {"description": str(front["description"])} | outline.about
+    _read_inputs(outline, front.get("inputs"), name)
+    outline.take(front, "name", "description", "model", "inputs", "template", "metadata")
     pieces: list[tuple[str, list[str]]] = [("system", [])]
     for number, line in enumerate(body.splitlines(), before + 1):  # as Prompty does: more than \n
         if found := _PROMPTY_ROLE.fullmatch(line):
             pieces.append((_role(found[1].lower(), f"{name}: line {number}"), []))
-            sheet.lost += ["attributes of a message"] if found[2] else []
+            outline.lost += ["attributes of a message"] if found[2] else []
         else:
             pieces[-1][1].append(line)
     read = [
         (role, joined(_jinja_parts("\n".join(lines), name))) for role, lines in pieces if any(map(str.strip, lines))
     ]
-    sheet.turns = [(role, parts) for role, parts in read if parts]
-    return sheet
+    outline.turns = [(role, parts) for role, parts in read if parts]
+    return outline
 
 
-def _read_inputs(sheet: Sheet, inputs: Any, name: str) -> None:
+def _read_inputs(outline: Outline, inputs: Any, name: str) -> None:
     """Prompty's inputs: a list of properties, or a mapping from name to property."""
     listed = (
         inputs
@@ -344,8 +346,8 @@ def _read_inputs(sheet: Sheet, inputs: Any, name: str) -> None:
     for each in listed:
         given = _mapping(each, f"{name}: inputs")
         key, kind = str(given.get("name", "")), given.get("kind", given.get("type", "string"))
-        sheet.types[key] = {theirs: ours for ours, theirs in _KINDS.items()}.get(kind, kind)
-        sheet.take(given, "name", "kind", "type", "required", under=f"inputs.{key}.")
+        outline.types[key] = {theirs: ours for ours, theirs in _KINDS.items()}.get(kind, kind)
+        outline.take(given, "name", "kind", "type", "required", under=f"inputs.{key}.")
 
 
 # ---- promptfoo: a configuration; its messages are JSON, whose texts are rendered one by one
@@ -362,29 +364,29 @@ _PROVIDERS = {
 }
 
 
-def _write_promptfoo(sheet: Sheet) -> str:
-    settings, about = dict(sheet.settings), dict(sheet.about)
+def _write_promptfoo(outline: Outline) -> str:
+    settings, about = dict(outline.settings), dict(outline.about)
     model, output = settings.pop("model", None), settings.pop("output", None)
-    messages = [{"role": role, "content": write_parts(parts, "{{{{ {} }}}}")} for role, parts in sheet.turns]
+    messages = [{"role": role, "content": write_parts(parts, "{{{{ {} }}}}")} for role, parts in outline.turns]
     document: dict[str, Any] = {"description": str(about.pop("description"))} if about.get("description") else {}
-    entry: dict[str, Any] = {"label": sheet.name, "raw": json.dumps(messages, ensure_ascii=False, indent=2)}
+    entry: dict[str, Any] = {"label": outline.name, "raw": json.dumps(messages, ensure_ascii=False, indent=2)}
     if settings:
         entry["config"] = settings
     head, slash, rest = str(model or "").partition("/")
     provider = f"{_PROVIDERS[head]}{rest}" if slash and head in _PROVIDERS else f"litellm:{model}"
     document |= {"prompts": [entry], "providers": [provider] if model else []}
-    plain = dict.fromkeys(sheet.types, "string")
+    plain = dict.fromkeys(outline.types, "string")
     ours = about | ({"output": output} if output is not None else {})
-    ours |= {"types": sheet.types} if sheet.types != plain else {}
-    if metadata := sheet.metadata | ({"retitlekit": ours} if ours else {}):
+    ours |= {"types": outline.types} if outline.types != plain else {}
+    if metadata := outline.metadata | ({"retitlekit": ours} if ours else {}):
         document["metadata"] = metadata
     return to_yaml(document)
 
 
-def _read_promptfoo(text: str, name: str, label: str | None = None) -> Sheet:
+def _read_promptfoo(text: str, name: str, label: str | None = None) -> Outline:
     document = _from_yaml(text, name)
     if not isinstance(document, dict) or "prompts" not in document:
-        return Sheet(name, _promptfoo_turns(text, name))
+        return Outline(name, _promptfoo_turns(text, name))
     listed = document["prompts"] if isinstance(document["prompts"], list) else [document["prompts"]]
     entries = [each if isinstance(each, dict) else {"raw": each} for each in listed]
     labels = [str(each.get("label") or each.get("id") or "") for each in entries]
@@ -397,26 +399,26 @@ def _read_promptfoo(text: str, name: str, label: str | None = None) -> Sheet:
     raw = entry.get("raw", entry.get("id"))
     if not isinstance(raw, str) or re.match(r"(?:file|exec|https?|python)://", raw) or raw.endswith(SUFFIXES):
         raise PromptError(f"{name}: the prompt is {raw!r}, which is no text: import the file that it names")
-    sheet = Sheet(labels[0] or name, _promptfoo_turns(raw, name))
-    _settings(sheet, _mapping(entry.get("config"), f"{name}: config"), {}, "prompts.config.")
-    sheet.take(entry, "raw", "label", "id", "config", under="prompts.")
-    _read_providers(sheet, document.get("providers"))
-    sheet.metadata = _mapping(document.get("metadata"), f"{name}: metadata")
-    sheet.about = _mapping(sheet.metadata.pop("retitlekit", None), f"{name}: metadata.retitlekit")
-    if "output" in sheet.about:
-        sheet.settings["output"] = sheet.about.pop("output")
-    sheet.types = _mapping(sheet.about.pop("types", None), f"{name}: types")
+    outline = Outline(labels[0] or name, _promptfoo_turns(raw, name))
+    _settings(outline, _mapping(entry.get("config"), f"{name}: config"), {}, "prompts.config.")
+    outline.take(entry, "raw", "label", "id", "config", under="prompts.")
+    _read_providers(outline, document.get("providers"))
+    outline.metadata = _mapping(document.get("metadata"), f"{name}: metadata")
+    outline.about = _mapping(outline.metadata.pop("retitlekit", None), f"{name}: metadata.retitlekit")
+    if "output" in outline.about:
+        outline.settings["output"] = outline.about.pop("output")
+    outline.types = _mapping(outline.about.pop("types", None), f"{name}: types")
     if document.get("description"):
-        sheet.about = {"description": str(document["description"])} | sheet.about
-    sheet.take(document, "prompts", "providers", "metadata", "description")
-    return sheet
+        outline.about = {"description": str(document["description"])} | outline.about
+    outline.take(document, "prompts", "providers", "metadata", "description")
+    return outline
 
 
-def _read_providers(sheet: Sheet, providers: Any) -> None:
+def _read_providers(outline: Outline, providers: Any) -> None:
     """The model of the one provider; its settings where the prompt has none."""
     listed = providers if isinstance(providers, list) else [providers] if providers else []
     if len(listed) != 1:
-        sheet.lost += ["providers"] if listed else []
+        outline.lost += ["providers"] if listed else []
         return
     one = listed[0] if isinstance(listed[0], dict) else {"id": listed[0]}
     wanted, config = str(one.get("id", "")), _mapping(one.get("config"), "providers: config")
@@ -426,10 +428,10 @@ def _read_providers(sheet: Sheet, providers: Any) -> None:
             break
     else:
         wanted = wanted.removeprefix("litellm:").removeprefix("chat:").replace(":", "/", 1)
-    own, sheet.settings = sheet.settings, {"model": wanted or None}
-    _settings(sheet, config, {}, "providers.config.")
-    sheet.settings |= own
-    sheet.take(one, "id", "config", "label", under="providers.")
+    own, outline.settings = outline.settings, {"model": wanted or None}
+    _settings(outline, config, {}, "providers.config.")
+    outline.settings |= own
+    outline.take(one, "id", "config", "label", under="providers.")
 
 
 def _promptfoo_turns(raw: str, name: str) -> Turns:
@@ -446,16 +448,16 @@ def _promptfoo_turns(raw: str, name: str) -> Turns:
 # ---- Langfuse: JSON; the settings travel in config
 
 
-def _write_langfuse(sheet: Sheet) -> str:
-    about = dict(sheet.about)
+def _write_langfuse(outline: Outline) -> str:
+    about = dict(outline.about)
     message = str(about.pop("description", ""))
-    config = dict(sheet.settings)
-    if sheet.types != dict.fromkeys(sheet.types, "string"):
-        config["input"] = {"schema": sheet.types}
-    if metadata := sheet.metadata | ({"retitlekit": about} if about else {}):
+    config = dict(outline.settings)
+    if outline.types != dict.fromkeys(outline.types, "string"):
+        config["input"] = {"schema": outline.types}
+    if metadata := outline.metadata | ({"retitlekit": about} if about else {}):
         config["metadata"] = metadata
-    messages = [{"role": role, "content": _mustache(parts)} for role, parts in sheet.turns]
-    document: dict[str, Any] = {"type": "chat", "name": sheet.name, "prompt": messages, "config": config}
+    messages = [{"role": role, "content": _mustache(parts)} for role, parts in outline.turns]
+    document: dict[str, Any] = {"type": "chat", "name": outline.name, "prompt": messages, "config": config}
     if message:
         document["commitMessage"] = message
     return json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n"
@@ -465,29 +467,29 @@ def _mustache(parts: Parts) -> str:
     return "".join("{{" + part + "}}" if isinstance(part, Variable) else part for part in parts)
 
 
-def _read_langfuse(text: str, name: str) -> Sheet:
+def _read_langfuse(text: str, name: str) -> Outline:
     try:
         document = _mapping(json.loads(text), name)
     except (ValueError, RecursionError) as problem:
         raise PromptError(f"{name}: not JSON: {problem}") from problem
-    sheet = Sheet(str(document.get("name") or name), [])
+    outline = Outline(str(document.get("name") or name), [])
     listed = document.get("prompt")
     listed = [{"role": "user", "content": listed}] if isinstance(listed, str) else listed
     if not isinstance(listed, list):
         raise PromptError(f"{name}: prompt must be a text or a list of messages")
-    sheet.turns = _messages(listed, _mustache_parts, name)
+    outline.turns = _messages(listed, _mustache_parts, name)
     config = _mapping(document.get("config"), f"{name}: config")
-    sheet.metadata = _mapping(config.pop("metadata", None), f"{name}: config.metadata")
-    sheet.about = _mapping(sheet.metadata.pop("retitlekit", None), f"{name}: config.metadata.retitlekit")
-    sheet.types = _mapping(
+    outline.metadata = _mapping(config.pop("metadata", None), f"{name}: config.metadata")
+    outline.about = _mapping(outline.metadata.pop("retitlekit", None), f"{name}: config.metadata.retitlekit")
+    outline.types = _mapping(
         _mapping(config.pop("input", None), f"{name}: config.input").get("schema"), f"{name}: schema"
     )
-    sheet.settings = {key: config.pop(key) for key in ("model", "output") if key in config}
-    _settings(sheet, config, {}, "config.")
+    outline.settings = {key: config.pop(key) for key in ("model", "output") if key in config}
+    _settings(outline, config, {}, "config.")
     if message := document.get("commitMessage"):
-        sheet.about = {"description": str(message)} | sheet.about
+        outline.about = {"description": str(message)} | outline.about
     book = ("id", "createdAt", "updatedAt", "projectId", "createdBy", "isActive", "version")  # the registry's own
-    sheet.take(
+    outline.take(
         {key: value for key, value in document.items() if value},
         "type",
         "name",
@@ -496,7 +498,7 @@ def _read_langfuse(text: str, name: str) -> Sheet:
         *book,
         "commitMessage",
     )
-    return sheet
+    return outline
 
 
 def _mustache_parts(text: str, what: str) -> Parts:
@@ -520,14 +522,14 @@ _DOLLAR = re.compile(
 _LLM_OPTIONS = ("temperature", "top_p", "top_k", "max_tokens", "presence_penalty", "frequency_penalty", "seed")
 
 
-def _write_llm(sheet: Sheet) -> str:
-    roles = [role for role, _ in sheet.turns]
+def _write_llm(outline: Outline) -> str:
+    roles = [role for role, _ in outline.turns]
     if roles not in (["user"], ["system", "user"], ["system"]):
         raise PromptError(
-            f"prompt {sheet.name!r}: a template of llm holds a system and a user message, not {', '.join(roles)}"
+            f"prompt {outline.name!r}: a template of llm holds a system and a user message, not {', '.join(roles)}"
         )
     document: dict[str, Any] = {}
-    settings = dict(sheet.settings)
+    settings = dict(outline.settings)
     if model := settings.pop("model", None):
         document["model"] = str(model).removeprefix("openai/")
     options = {key: settings.pop(key) for key in _LLM_OPTIONS if key in settings}
@@ -537,10 +539,10 @@ def _write_llm(sheet: Sheet) -> str:
         options["stop"] = settings.pop("stop")
     if options:
         document["options"] = options
-    document |= {("prompt" if role == "user" else role): _dollars(parts) for role, parts in sheet.turns}
-    sheet.lost += [*settings, *(f"metadata.retitlekit.{key}" for key in sheet.about)]
-    sheet.lost += [f"metadata.{key}" for key in sheet.metadata]
-    sheet.lost += [f"input.schema.{key}" for key, kind in sheet.types.items() if kind != "string"]
+    document |= {("prompt" if role == "user" else role): _dollars(parts) for role, parts in outline.turns}
+    outline.lost += [*settings, *(f"metadata.retitlekit.{key}" for key in outline.about)]
+    outline.lost += [f"metadata.{key}" for key in outline.metadata]
+    outline.lost += [f"input.schema.{key}" for key, kind in outline.types.items() if kind != "string"]
     return to_yaml(document)
 
 
@@ -548,29 +550,31 @@ def _dollars(parts: Parts) -> str:
     return "".join("${" + part + "}" if isinstance(part, Variable) else part.replace("$", "$$") for part in parts)
 
 
-def _read_llm(text: str, name: str) -> Sheet:
+def _read_llm(text: str, name: str) -> Outline:
     document = _from_yaml(text, name)
     document = {"prompt": document} if isinstance(document, str) else _mapping(document, name)
     for key in ("fragments", "system_fragments", "attachments", "attachment_types"):
         if document.get(key):
             raise PromptError(f"{name}: {key} add to the messages and cannot be carried: write them into the text")
-    sheet = Sheet(str(document.get("name") or name), [])
+    outline = Outline(str(document.get("name") or name), [])
     for key, role in (("system", "system"), ("prompt", "user")):
         if not isinstance(document.get(key, ""), str | None):
             raise PromptError(f"{name}: {key} must be text")
         if parts := joined(_dollar_parts(document.get(key) or "", f"{name}: {key}")):
-            sheet.turns.append((role, parts))
+            outline.turns.append((role, parts))
     if not document.get("prompt"):
-        sheet.turns.append(("user", (Variable("input"),)))  # llm sends what it is given
+        outline.turns.append(("user", (Variable("input"),)))  # llm sends what it is given
     options = _mapping(document.get("options"), f"{name}: options")
     if options.pop("json_object", False):
-        sheet.settings["response_format"] = {"type": "json_object"}
-    _settings(sheet, options, {}, "options.")
+        outline.settings["response_format"] = {"type": "json_object"}
+    _settings(outline, options, {}, "options.")
     if model := document.get("model"):
         openai = re.match(r"(?:gpt-|o\d|chatgpt)", str(model))
-        sheet.settings = {"model": f"openai/{model}" if openai else str(model)} | sheet.settings
-    sheet.take({key: value for key, value in document.items() if value}, "name", "prompt", "system", "model", "options")
-    return sheet
+        outline.settings = {"model": f"openai/{model}" if openai else str(model)} | outline.settings
+    outline.take(
+        {key: value for key, value in document.items() if value}, "name", "prompt", "system", "model", "options"
+    )
+    return outline
 
 
 def _dollar_parts(text: str, what: str) -> Parts:
@@ -585,17 +589,17 @@ def _dollar_parts(text: str, what: str) -> Parts:
     return (*parts, text[done:])
 
 
-class Dialect(NamedTuple):
-    """`write(sheet)` gives the text of a file; `read(text, name)` gives the sheet back."""
+class Notation(NamedTuple):
+    """`write(outline)` gives the text of a file; `read(text, name)` gives the outline back."""
 
-    write: Callable[[Sheet], str]
-    read: Callable[..., Sheet]
+    write: Callable[[Outline], str]
+    read: Callable[..., Outline]
 
 
-DIALECTS: dict[str, Dialect] = {
-    "google-dotprompt": Dialect(_write_google, _read_google),
-    "prompty": Dialect(_write_prompty, _read_prompty),
-    "promptfoo": Dialect(_write_promptfoo, _read_promptfoo),
-    "langfuse": Dialect(_write_langfuse, _read_langfuse),
-    "llm": Dialect(_write_llm, _read_llm),
+NOTATIONS: dict[str, Notation] = {
+    "google-dotprompt": Notation(_write_google, _read_google),
+    "prompty": Notation(_write_prompty, _read_prompty),
+    "promptfoo": Notation(_write_promptfoo, _read_promptfoo),
+    "langfuse": Notation(_write_langfuse, _read_langfuse),
+    "llm": Notation(_write_llm, _read_llm),
 }
