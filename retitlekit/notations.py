@@ -52,6 +52,9 @@ class Outline:
 # ---- YAML and JSON
 
 
+_DEEPEST = 50  # collections within each other; reading takes the square of this
+
+
 def to_yaml(document: object) -> str:
     """YAML in which texts of several lines stand as blocks."""
     import yaml
@@ -69,7 +72,11 @@ def _from_yaml(text: str, what: str, first: int = 0) -> Any:
     import yaml
 
     try:
+        depth = 0
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEEPEST:
+                raise PromptError(f"{what}: line {event.start_mark.line + 1 + first}: not YAML that nests so deep")
             if isinstance(event, yaml.AliasEvent):  # a few lines of these can stand for gigabytes
                 raise PromptError(
                     f"{what}: line {event.start_mark.line + 1 + first}: write out what *{event.anchor} is"
