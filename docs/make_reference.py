@@ -9,6 +9,7 @@ import retitlekit as rk
 
 SECTIONS = {
     "Articles and prompts": ["load_articles", "Article", "Articles", "load_prompts", "Prompt", "save_prompt"],
+    "Prompts of other tools": ["export_prompt", "import_prompt"],
     "Models": ["Model", "available_models", "load_models"],
     "A sweep": ["plan", "estimate", "Estimate", "run", "arun", "start", "Job", "sweep"],
     "Batches": ["submit_batch", "collect_batch", "cancel_batch", "Batch"],
@@ -32,6 +33,8 @@ SECTIONS = {
         "lint_page",
     ],
     "Templates of plugins": ["find_shortcodes", "import_template", "export_template", "Template"],
+    "Hostile articles": ["injection_report", "InjectionReport", "hostile_articles"],
+    "A decision": ["leaderboard", "save_winner"],
     "The frame": ["read_frame", "write_frame"],
 }
 MODULES = {"charts": "Charts: `rk.charts`", "scorers": "Scorers: `rk.scorers`"}
@@ -56,6 +59,14 @@ def own_functions(module: object) -> list[str]:
     ]
 
 
+def magic_help() -> str:
+    """The options of the magics, as ``%%prompt?`` shows them."""
+    from retitlekit.magics import PROMPT, PROMPTS
+
+    told = f"{PROMPT.format_help()}\n{PROMPTS.format_help()}"
+    return f"## Magics: `%load_ext retitlekit`\n\n```text\n{told}```\n"
+
+
 def reference() -> str:
     """The whole page."""
     parts = [
@@ -72,6 +83,7 @@ def reference() -> str:
     for module, title in MODULES.items():
         room = getattr(rk, module)
         parts += [f"## {title}\n", *(entry(n, getattr(room, n), f"rk.{module}") for n in own_functions(room))]
+    parts.append(magic_help())
     errors = [name for name in rk.__all__ if name.endswith(("Error", "Warning"))]
     parts.append("## Errors\n\n| error | meaning |\n|---|---|")
     parts += [f"| `{name}` | {inspect.getdoc(getattr(rk, name)).splitlines()[0]} |" for name in errors]

@@ -17,8 +17,10 @@ _ROOMS = {
     "decide": ("leaderboard",),
     "errors": ("ArticleError", "CallError", "FrameError", "ModelError", "PageError", "PlanError", "PromptError", "RetitlekitError", "RetitlekitWarning", "ShortcodeError", "StoreError", "SweepError"),
     "factors": ("effects", "needed"),
+    "formats": ("export_prompt", "import_prompt"),
     "frame": ("COLUMNS", "read_frame", "write_frame"),
     "holdout": ("Confirmation", "confirm", "split"),
+    "injections": ("InjectionReport", "hostile_articles", "injection_report"),
     "judges": ("judge", "judge_pairs"),
     "lint": ("lint_page",),
     "models": ("Model",),
@@ -59,3 +61,8 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Bring the magics ``%%prompt`` and ``%prompts``: ``%load_ext retitlekit``."""
+    import_module("retitlekit.magics").load_ipython_extension(shell)

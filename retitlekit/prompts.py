@@ -12,17 +12,16 @@ import re
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from retitlekit.errors import PromptError
 from retitlekit.html import escape
+from retitlekit.sandbox import Parts, compile_template, find_fences, find_variables, read_parts, seal
 
 if TYPE_CHECKING:
-    import jinja2
-
     from retitlekit.articles import Article
 
 VARIABLES = ("title", "body", "lead", "source", "url", "published_at", "language")
@@ -162,29 +161,44 @@ class Prompt:
 
     @cached_property
     def variables(self) -> tuple[str, ...]:  # noqa: D102
-        from jinja2 import meta
-
-        return tuple(
-            sorted(set().union(*(meta.find_undeclared_variables(_jinja().parse(p.text)) for p in self._pieces)))
-        )
+        return tuple(sorted(set().union(*(find_variables(piece.text) for piece in self._pieces))))
 
     @cached_property
     def sha(self) -> str:  # noqa: D102
         return blake2b(self.text.encode(errors="surrogatepass"), digest_size=6).hexdigest()
 
+    @property
+    def turns(self) -> list[tuple[str, str]]:
+        """Each message before an article goes in: its role and its Jinja template."""
+        return [(piece.role, piece.text.strip()) for piece in self._pieces]
+
+    def parts(self) -> list[tuple[str, Parts]]:
+        """Each message taken apart: its role, and its text with a `Variable` wherever the article goes in.
+
+        Raises
+        ------
+        PromptError
+            For a template with logic, naming the line.
+        """
+        return [(piece.role, read_parts(piece.text, self._line_of(piece))) for piece in self._pieces]
+
     def render(self, article: Article) -> list[dict[str, str]]:
-        """The messages for one article: a list of ``{"role": …, "content": …}``.
+        r"""The messages for one article: a list of ``{"role": …, "content": …}``.
+
+        What would close a fence of the template, such as ``</title>`` in the article, gets a backslash
+        (``<\/title>``); everything else goes in word for word.
 
         Raises
         ------
         PromptError
             Naming every variable that the article cannot fill.
         """
-        given = {name: value for name in VARIABLES if (value := getattr(article, name))}
+        fences = find_fences(self._parts[1])
+        given = {name: seal(value, fences) for name in VARIABLES if (value := getattr(article, name))}
         messages = []
         for piece, template in zip(self._pieces, self._templates, strict=True):
             try:
-                content = template.render(given).strip()
+                content = template(given).strip()
             except Exception as problem:
                 missing = [name for name in self.variables if name not in given]
                 raise PromptError(self._unrendered(article, missing, problem)) from problem
@@ -304,19 +318,11 @@ class Prompt:
         return pieces
 
     @cached_property
-    def _templates(self) -> list[jinja2.Template]:
-        from jinja2 import TemplateSyntaxError
+    def _templates(self) -> list[Callable[[Mapping[str, str]], str]]:
+        return [compile_template(piece.text, self._line_of(piece)) for piece in self._pieces]
 
-        templates = []
-        for piece in self._pieces:
-            try:
-                templates.append(_jinja().from_string(piece.text))
-            except TemplateSyntaxError as problem:
-                line = piece.first + problem.lineno - 1
-                raise PromptError(f"{self._place(line)}: not a Jinja2 template: {problem.message}") from problem
-            except (RecursionError, OverflowError, MemoryError, ValueError) as problem:
-                raise PromptError(f"{self._place(piece.line)}: too deep for a template: {problem}") from problem
-        return templates
+    def _line_of(self, piece: _Piece) -> Callable[[int], str]:
+        return lambda line: self._place(piece.first + line - 1)
 
     def _unrendered(self, article: Article, missing: list[str], problem: Exception) -> str:
         unknown = [name for name in missing if name not in VARIABLES]
@@ -341,23 +347,6 @@ class _Piece:
     @property
     def text(self) -> str:
         return "\n".join(self.lines)
-
-
-@cache
-def _jinja() -> jinja2.Environment:
-    """A sandbox that escapes nothing: the text goes to a model, not to a page."""
-    from jinja2 import StrictUndefined
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    class Missing(StrictUndefined):
-        """May be asked about (`{% if source %}`), not printed."""
-
-        __slots__ = ()
-
-        def __bool__(self) -> bool:  # type: ignore[override]
-            return False
-
-    return ImmutableSandboxedEnvironment(autoescape=False, undefined=Missing, keep_trailing_newline=True)
 
 
 def _strict_yaml(text: str, place: Callable[[int | None], str]) -> tuple[dict[str, Any], dict[str, int]]:

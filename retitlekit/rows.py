@@ -19,6 +19,7 @@ import pandas as pd
 
 from retitlekit import __version__, leaks, titles, wrappings
 from retitlekit.frame import COLUMNS, PLAN_COLUMNS, RUN_COLUMNS, STATUSES, typed
+from retitlekit.sandbox import unseal
 from retitlekit.store import Response
 from retitlekit.titles import extract_title
 
@@ -83,8 +84,8 @@ class Texts:
     def _read_instructions(self, *place: int) -> str:
         """What the prompt says beside the article: echoing that is a leak, echoing the article is not."""
         messages, title, body = self._at(*place)
-        text = "\n".join(message["content"] for message in json.loads(messages))
-        for part in (body.strip(), *body.split("\n\n"), title):
+        text = unseal("\n".join(message["content"] for message in json.loads(messages)))
+        for part in map(unseal, (body, *body.split("\n\n"), title)):
             if part.strip():
                 text = text.replace(part.strip(), " ")
         return text

@@ -58,7 +58,7 @@ def test_no_room_goes_round_in_a_circle() -> None:
 
 
 @pytest.mark.parametrize(
-    ("library", "door"), [("litellm", "providers"), ("openai", "providers"), ("aiohttp", "wire"), ("jinja2", "prompts")]
+    ("library", "door"), [("litellm", "providers"), ("openai", "providers"), ("aiohttp", "wire"), ("jinja2", "sandbox")]
 )
 def test_one_door(library: str, door: str) -> None:
     """LiteLLM with its SDK, the HTTP client and the template language are each known by one room."""
