@@ -34,7 +34,6 @@ SECTIONS = {
     ],
     "Templates of plugins": ["find_shortcodes", "import_template", "export_template", "Template"],
     "Hostile articles": ["injection_report", "InjectionReport", "hostile_articles"],
-    "A decision": ["leaderboard", "save_winner"],
     "The frame": ["read_frame", "write_frame"],
 }
 MODULES = {"charts": "Charts: `rk.charts`", "scorers": "Scorers: `rk.scorers`"}

@@ -152,7 +152,7 @@ def temperature(
     styles = {name: style for name, style in _styles(frame, "model").items() if name in set(panels[metric]["model"])}
     places = _places(set().union(*(means["temperature"] for means in panels.values())))
     ax = drawing.axes(ax, height=3.2 + 1.9 * (len(panels) - 1))
-    lowest = ax if spread.empty else ax.insetdrawing.axes((0, -0.78, 1, 0.66))
+    lowest = ax if spread.empty else ax.inset_axes((0, -0.78, 1, 0.66))
     for panel, means in zip((ax, lowest), panels.values(), strict=False):
         _curves(panel, means, styles, places)
     if _is_share(frame, metric):

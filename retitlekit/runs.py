@@ -26,7 +26,7 @@ from retitlekit.dialects import Dialect
 from retitlekit.errands import Call, Crew, Errand
 from retitlekit.errors import CallError, StoreError
 from retitlekit.limits import Lane
-from retitlekit.models import Reply
+from retitlekit.models import Model, Reply
 from retitlekit.rows import Failure, Texts
 from retitlekit.store import Response, Store
 from retitlekit.trials import Trial, Trials
