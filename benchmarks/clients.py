@@ -70,13 +70,15 @@ def litellm(base: str, concurrency: int, articles: int) -> None:
     asyncio.run(main())
 
 
-def _plan(base: str, articles: int, styles: tuple[str, ...] = STYLES, models: Any = None) -> pd.DataFrame:
+def _plan(
+    base: str, articles: int, styles: tuple[str, ...] = STYLES, models: Any = None, repeats: int = 1
+) -> pd.DataFrame:
     import retitlekit as rk
 
     prompts = [rk.Prompt(f"style {n}", instruction(style) + "\n\n{{ body | safe }}") for n, style in enumerate(styles)]
     texts = [rk.Article(f"a{number}", f"Report {number}", article(number)) for number in range(articles)]
     models = models or [rk.Model(f"openai/{name}", api_base=base) for name in MODELS]
-    return rk.plan(prompts, texts, models=models, temperatures=TEMPERATURES)
+    return rk.plan(prompts, texts, models=models, temperatures=TEMPERATURES, repeats=repeats)
 
 
 def retitlekit(base: str, concurrency: int, articles: int) -> None:
@@ -142,7 +144,7 @@ def million(base: str, concurrency: int, articles: int) -> None:  # noqa: ARG001
 
     with tempfile.TemporaryDirectory() as folder:
         models = [rk.Model("baseline/prefix", name=f"m{number}") for number in range(2)]
-        trials = _plan(base, articles, models=models)
+        trials = _plan(base, articles, models=models, repeats=25)
         half = len(trials) // 2
         with Stopwatch() as first:
             rk.run(trials[:half], store=folder, progress=False)
@@ -159,7 +161,7 @@ def million(base: str, concurrency: int, articles: int) -> None:  # noqa: ARG001
 def planned(base: str, concurrency: int, articles: int) -> None:  # noqa: ARG001
     """A plan alone."""
     with Stopwatch() as watch:
-        trials = _plan(base, articles)
+        trials = _plan(base, articles, repeats=25)
     watch.report(len(trials))
 
 

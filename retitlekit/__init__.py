@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 _ROOMS = {
     "articles": ("Article", "Articles", "load_articles"),
+    "catalog": ("available_models", "load_models"),
     "decide": ("leaderboard",),
     "errors": (
         "ArticleError",
@@ -26,7 +27,7 @@ _ROOMS = {
         "SweepError",
     ),
     "frame": ("COLUMNS", "read_frame", "write_frame"),
-    "models": ("Model", "available_models", "load_models"),
+    "models": ("Model",),
     "plans": ("Estimate", "estimate", "plan"),
     "prompts": ("Prompt", "load_prompts", "save_prompt"),
     "scorers": ("score",),

@@ -37,6 +37,8 @@ _LISTENERS = (
 ).split()
 _OF_THE_HOP = {"host", "connection", "content-length", "accept-encoding", "transfer-encoding", "content-encoding"}
 _NOT_READ = {"messages", "temperature", "top_p", "seed", "max_tokens", "max_completion_tokens", "timeout"}
+_ALSO_COMPATIBLE = {"openai", "custom_openai", "mistral", "openrouter"}  # what LiteLLM's list leaves out
+_WITH_TOKENS = {"chatgpt", "github_copilot"}  # their keys expire while a route is in use
 _SHAPES = 64
 
 
@@ -152,14 +154,13 @@ class Reader:
 
         async def cost(changed: list[float]) -> float:
             usage = _with_counts(raw["usage"], iter(changed))
-            return (await self._read_with_litellm({**raw, "usage": usage}, plain, call)).cost_usd or math.nan
+            told = (await self._read_with_litellm({**raw, "usage": usage}, plain, call)).cost_usd
+            return math.nan if told is None else told
 
         rates = []
         for place, count in enumerate(counts):
             more = await cost([*counts[:place], count + 1, *counts[place + 1 :]])
-            rates.append(
-                float(f"{more - theirs.cost_usd:.9g}")
-            )  # a price has few digits; the rest is the subtraction's
+            rates.append(float(f"{more - theirs.cost_usd:.9g}"))  # a price has few digits; more are rounding errors
         told = sum(map(mul, rates, counts))
         tripled = await cost([3 * count for count in counts])
         right = math.isclose(told, theirs.cost_usd, rel_tol=1e-9) and math.isclose(3 * told, tripled, rel_tol=1e-9)
@@ -308,6 +309,9 @@ class Routes:
         if any(getattr(door, name, None) for name in _LISTENERS) or not _DETOURS.isdisjoint(call):
             return None
         try:
+            provider = door.get_llm_provider(call["model"], api_base=call.get("api_base"))[1]
+            if provider not in {*door.openai_compatible_providers, *_ALSO_COMPATIBLE} - _WITH_TOKENS:
+                return None  # another protocol; some of them send before they tell where to
             return await self._learn_route(call)
         except Exception:  # noqa: BLE001 - LiteLLM's inner parts move between versions; then all go LiteLLM's own way
             return None

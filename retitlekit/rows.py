@@ -6,18 +6,18 @@ looked at. When either changes, the title is extracted anew.
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from operator import itemgetter
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from retitlekit import leaks, titles, wrappings
+from retitlekit import __version__, leaks, titles, wrappings
 from retitlekit.frame import COLUMNS, PLAN_COLUMNS, RUN_COLUMNS, STATUSES, typed
 from retitlekit.store import Response
 from retitlekit.titles import extract_title
@@ -93,8 +93,11 @@ class Texts:
 @lru_cache(maxsize=1)
 def _code() -> bytes:
     """A hash of the code that extracts titles."""
-    sources = [Path(str(module.__file__)).read_bytes() for module in (titles, wrappings, leaks)]
-    return blake2b(b"\0".join(sources), digest_size=16).digest()
+    try:
+        sources = [inspect.getsource(module) for module in (titles, wrappings, leaks)]
+    except OSError:  # installed without sources
+        sources = [__version__]
+    return blake2b("\0".join(sources).encode(), digest_size=16).digest()
 
 
 def answered(trials: pd.DataFrame) -> np.ndarray:

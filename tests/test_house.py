@@ -36,7 +36,7 @@ LAYERS = [
         "store",
         "wire",
     },
-    {"models", "providers", "baselines"},
+    {"models", "providers", "catalog", "baselines"},
     {"plans", "rows", "limits", "trials", "budgets", "dialects", "errands", "runs", "sweeps"},
     {"scorers", "widths", "evidence", "decide", "winners"},
     {"charts"},
