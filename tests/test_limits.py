@@ -139,6 +139,29 @@ def test_headers(told: dict[str, str], closed: float, rate: float | None) -> Non
     assert (lane._told and lane._told.rate) == (rate and pytest.approx(rate))
 
 
+@pytest.mark.parametrize("latency_s", [0.02, 0.2])
+def test_a_healthy_endpoint_soon_gets_a_hundred_at_once(latency_s: float) -> None:
+    """The number at once doubles while that brings more answers: a hundred in under two seconds at 200 ms."""
+    lane = Lane(0.0)
+    counts = simulate(lane, LIMITERS["bucket of a minute"](10**9), latency_s=latency_s, seconds=10 * latency_s)
+
+    assert lane.limit >= 100
+    assert 0 == counts["early refused"]
+
+
+def test_a_server_with_one_slot_is_not_flooded() -> None:
+    """Where more at once brings no more answers a second, the number stays small."""
+    lane, now = Lane(0.0), 0.0
+    queue: deque[limits.Sent] = deque()
+    while now < 60:
+        while lane.wait_s(now) == 0:
+            queue.append(lane.send(now))
+        now += 0.5
+        lane.accepted(queue.popleft(), now, {})
+
+    assert lane.limit < 48
+
+
 def test_one_goes_ahead_but_not_for_long() -> None:
     """After an exhaustion one request goes first; when no refusal has come in a second, the others follow."""
     lane = Lane(0.0)

@@ -116,11 +116,9 @@ def test_retry_after_holds_for_the_endpoint(server: Loopback) -> None:
     assert times[5] - times[4] >= 0.6
 
 
-def test_concurrency_grows_and_shrinks(server: Loopback) -> None:
-    """A healthy server soon gets a hundred requests at once; one that takes four at once is found out."""
-    server.latency_s = 0.2
-    run(plan(server, 300, repeats=4, temperatures=1), store="healthy")
-    healthy, server.most_busy, busy = server.most_busy, 0, []
+def test_a_server_that_takes_four_at_once(server: Loopback) -> None:
+    """It is found out by its 429s, and soon gets little more than it takes."""
+    busy: list[int] = []
 
     def answer(body: Mapping[str, Any], nth: int) -> Answer:
         busy.append(server.busy)
@@ -128,9 +126,8 @@ def test_concurrency_grows_and_shrinks(server: Loopback) -> None:
 
     server.answer, server.latency_s = answer, 0.02
     model = rk.Model("openai/model-b", api_base=server.base)
-    frame = run(plan(server, 150, models=model), store="small", retries=20)
+    frame = run(plan(server, 150, models=model), retries=20)
 
-    assert healthy >= 100
     assert (frame.status == "ok").all()
     assert max(busy[-100:]) <= 6
 
