@@ -61,7 +61,7 @@ def split(
     --------
     >>> tuning, held_out = rk.split(articles, 0.25, by="random")
     >>> len(tuning), len(held_out)
-    (27, 9)
+    (28, 10)
     """
     listed = list(articles)
     kept = round(len(listed) * held_out) if 0 < held_out < 1 else 0

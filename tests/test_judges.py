@@ -130,7 +130,7 @@ def test_a_budget_holds(tmp_path: Path) -> None:
         )
         with pytest.warns(rk.RetitlekitWarning, match="stopped by budget_usd"):
             votes = rk.judge_pairs(
-                TITLES, models=model, by="prompt", store=tmp_path, budget_usd=0.3, params={"max_tokens": 10}, **QUIET
+                TITLES, models=model, by="prompt", store=tmp_path, budget_usd=1.0, params={"max_tokens": 10}, **QUIET
             )
 
     assert 0 < len(server.bodies) < 8

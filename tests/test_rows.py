@@ -94,7 +94,7 @@ def test_a_full_disk_loses_no_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     class Small(sqlite3.Connection):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
-            self.execute("PRAGMA max_page_count = 12")
+            self.execute("PRAGMA max_page_count = 16")
 
     connect = sqlite3.connect
     monkeypatch.setattr(sqlite3, "connect", lambda *args, **kwargs: connect(*args, factory=Small, **kwargs))

@@ -91,7 +91,7 @@ def test_an_interrupt_writes_no_half_batch(monkeypatch: pytest.MonkeyPatch) -> N
         model = rk.Model("openai/model-a", api_base=server.base, input_cost_per_token=0.01, output_cost_per_token=0.01)
         asked = {"model": model, "progress": False, "max_tokens": 9, "guard": ()}
         with pytest.raises(rk.PlanError, match="goes on from there"):
-            rk.retitle_file(source, "out.jsonl", LIMITS, budget_usd=2.5, max_concurrency=1, **asked)
+            rk.retitle_file(source, "out.jsonl", LIMITS, budget_usd=6.5, max_concurrency=1, **asked)
         before = len(server.bodies)
         assert not Path("out.jsonl").exists()
         rk.retitle_file(source, "out.jsonl", LIMITS, **asked)
