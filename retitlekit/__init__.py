@@ -32,7 +32,7 @@ _ROOMS = {
     "scorers": ("score",),
     "sweeps": ("Job", "arun", "run", "start", "sweep"),
     "titles": ("extract_title",),
-    "widgets.compare": ("compare",),
+    "widgets": ("compare",),
     "winners": ("save_winner",),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}

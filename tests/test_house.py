@@ -40,7 +40,7 @@ LAYERS = [
     {"models", "baselines"},
     {"plans", "sweeps"},
     {"scorers", "widths", "evidence", "decide", "winners"},
-    {"charts", "drawing"},
+    {"charts", "drawing", "sheet", "sidebyside", "notes"},
     {"widgets"},
     {"cli"},
 ]
