@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import retitlekit as rk
+from retitlekit.sheet import Sheet
+from retitlekit.sidebyside import Comparison
 
 OK, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 _EXIT_CODES = f"""exit codes:
@@ -194,7 +196,7 @@ def _show(frame: Any, board: Any, prompt: str | None) -> None:
     passed = frame.groupby("prompt", observed=True)["passed"].mean().fillna(0.0)
     shown = prompt or passed.idxmax()
     print(f"Side by side, under the prompt {shown} (rk.compare(frame) shows all):\n")
-    print(rk.compare(frame[frame["prompt"] == shown], limit=3))
+    print(Comparison(Sheet(frame[frame["prompt"] == shown]), limit=3))
 
 
 def _summary(frame: Any, board: Any) -> dict[str, Any]:

@@ -251,7 +251,9 @@ def test_a_failed_trial_is_sent_again(tmp_path: Path) -> None:
     assert ["status", "view"] == [each["kind"] for each in sent]
 
 
-@pytest.mark.parametrize("payload", [each for each in PAYLOADS if "\ud800" not in each])  # no frame holds half a character
+@pytest.mark.parametrize(
+    "payload", [each for each in PAYLOADS if "\ud800" not in each]
+)  # no frame holds half a character
 def test_hostile_text_travels_as_text(payload: str) -> None:
     """Control characters and direction overrides are replaced; the rest travels as it is, to be shown as text."""
     grid, sent = opened(frame_of({"title": payload or "x", "original_title": payload, "completion": payload}))

@@ -170,7 +170,17 @@ def test_dependencies_are_those_we_chose() -> None:
     """Nobody's development tool slips into what a user installs."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     names = {re.split(r"[<>=\[ ]", line)[0] for line in project["dependencies"]}
-    expected = {"ipywidgets", "jinja2", "jupyterlab", "litellm", "matplotlib", "numpy", "pandas", "pyarrow"}
+    expected = {
+        "anywidget",
+        "ipywidgets",
+        "jinja2",
+        "jupyterlab",
+        "litellm",
+        "matplotlib",
+        "numpy",
+        "pandas",
+        "pyarrow",
+    }
 
     assert expected | {"pyyaml", "rapidfuzz", "tqdm"} == names
 

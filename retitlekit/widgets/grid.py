@@ -352,7 +352,11 @@ class Grid(anywidget.AnyWidget):
             for number, outcome in enumerate(cells[variant]):
                 trial = self.frame.iloc[outcome.trials[0]]
                 article = article or {"body": _cut(trial.get("body"), _LONGEST_TEXT)}
-                entry = self._told_outcome(outcome, None, details=False) | {"variant": visible(place), "cell": cell, "outcome": number}
+                entry = self._told_outcome(outcome, None, details=False) | {
+                    "variant": visible(place),
+                    "cell": cell,
+                    "outcome": number,
+                }
                 entry["completion"] = _cut(trial.get("completion"), _LONGEST_TEXT)
                 if not self.blind:
                     entry["messages"] = _messages(trial.get("messages"))
