@@ -368,6 +368,58 @@ def intervals(board: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     return drawing.finish(ax, str(board.attrs.get("sentence", "Leaderboard")), _label(metric), note)
 
 
+_FATES = {"leads": ("D", _BLUE), "in": ("o", _BLUE), "behind": ("x", _GREY), "gates": ("s", _RED)}
+
+
+def race(rounds: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw a race: how far each variant came, in articles, and why it was dropped.
+
+    Parameters
+    ----------
+    rounds : pandas.DataFrame
+        The `rounds` of what `race` returns. At most 40 variants are drawn: those that came farthest.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure otherwise.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    FrameError
+        When `rounds` are not those of a race.
+
+    Examples
+    --------
+    >>> models = ["baseline/prefix", "baseline/lexrank"]
+    >>> race = rk.race(prompts["bare"], articles, models=models, metric="novelty", store=tmp, progress=False)
+    >>> ax = rk.charts.race(race.rounds)
+    """
+    keys = ["prompt", "model", "temperature"]
+    lacks = [name for name in (*keys, "round", "n_articles", "estimate", "chance", "fate") if name not in rounds]
+    if lacks or rounds.empty:
+        raise FrameError(f"no `{'`, no `'.join(lacks)}` here: race() draws the rounds of what rk.race() returns")
+    last = rounds.drop_duplicates(keys, keep="last")
+    last = last.assign(first=last["fate"].eq("leads"))
+    ranked = last.sort_values(["first", "round", "estimate"], ascending=False, kind="stable")
+    drawn = ranked.head(_MOST_LINES).reset_index(drop=True)
+    names = _variants(drawn[[*keys, "n_articles"]])
+    ax = _axes(ax, height=1.7 + (0.42 if "\n" in names[0] else 0.34) * len(drawn))
+    for at, row in enumerate(drawn.to_dict("records")):
+        marker, colour = _FATES[row["fate"]]
+        weight = "bold" if row["first"] else "normal"
+        ax.hlines(at, 0, row["n_articles"], color=colour, lw=2.2, alpha=0.6)
+        ax.plot(row["n_articles"], at, marker, color=colour, mew=1.8, ms=8)
+        why = {"behind": f"fell behind, chance {_percents([row['chance']])[0]}", "gates": "failed the gates"}
+        _aside(ax, at, 0, _figures([row["estimate"]])[0] if pd.notna(row["estimate"]) else "–", weight=weight)
+        _aside(ax, at, 1, why.get(row["fate"], "leads" if row["first"] else "still in"), weight=weight, ha="left")
+    _lines(ax, names)
+    ax.set_xlim(0, max(int(rounds.attrs.get("articles", 0)), int(rounds["n_articles"].max())))
+    note = _phrases(f"{_label(str(rounds.attrs.get('metric', 'estimate')))} beside each line", _undrawn(ranked))
+    return _finish(ax, str(rounds.attrs.get("sentence", "Race")), "articles seen", note)
+
+
 # ---- from the frame to estimates; a group's names are text, so that "default" stands beside temperatures
 
 

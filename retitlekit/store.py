@@ -30,6 +30,9 @@ CREATE TABLE responses (
 """
 
 
+_NOTES = "CREATE TABLE IF NOT EXISTS notes (kind TEXT, id TEXT, line TEXT NOT NULL, PRIMARY KEY (kind, id))"
+
+
 class Response(NamedTuple):
     """One answered trial, as the store keeps it. `started_at` is in seconds since 1970, UTC."""
 
@@ -89,6 +92,7 @@ class Store:
                 for statement in _SCHEMA.split(";"):
                     self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version = {FORMAT}")
+            self._db.execute(_NOTES)  # came after the first stores
         finally:
             self._db.execute("COMMIT")
         if found > FORMAT:
@@ -138,6 +142,19 @@ class Store:
         query = "SELECT count(*), avg(latency_s), avg(output_tokens) FROM responses WHERE model = ?"
         with self._lock, self._explained("read"):
             return Typical(*self._db.execute(query, (model,)).fetchone())
+
+    def note(self, kind: str, note_id: str, line: str) -> None:
+        """Keep a line of another room, such as a vote; lines are only ever added, and each id once."""
+        with self._lock, self._explained("write to"):
+            self._db.execute("PRAGMA synchronous = FULL")  # a click cannot be paid for again
+            self._db.execute("INSERT OR IGNORE INTO notes VALUES (?, ?, ?)", (kind, note_id, line))
+            self._db.execute("PRAGMA synchronous = NORMAL")
+
+    def notes(self, kind: str) -> list[str]:
+        """All lines of a kind, in the order in which they came."""
+        with self._lock, self._explained("read"):
+            rows = self._db.execute("SELECT line FROM notes WHERE kind = ? ORDER BY rowid", (kind,))
+            return [line for (line,) in rows]
 
     @contextmanager
     def _explained(self, verb: str) -> Iterator[None]:

@@ -453,7 +453,7 @@ def test_template_that_uses_more_than_a_frame_keeps(tmp_path: Path) -> None:
     frame = sweep([SOURCED, OTHER], {("sourced", "mini", 0.0): 0.9, ("long", "mini", 0.0): 0.1})
     frame["messages"] = frame["messages"].astype(str).str.replace("Old title", "Old title (BBC)").astype("category")
 
-    assert rk.save_winner(rk.leaderboard(frame, metric="x"), frame, [SOURCED], tmp_path).exists()
+    assert rk.save_winner(rk.leaderboard(frame, metric="x"), frame, [SOURCED], tmp_path).path.exists()
 
 
 def test_messages_that_differ_stop_the_winner(tmp_path: Path) -> None:

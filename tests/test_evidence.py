@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from retitlekit import evidence
+from retitlekit import evidence, strengths
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_bootstrap_spread_is_that_of_the_mean() -> None:
 
 def test_two_variants_by_bradley_and_terry() -> None:
     """Three wins to one: a win rate of 3/4, a little less for the ridge; ties count half."""
-    decided, tied = evidence.win_rates(evidence.bradley_terry(np.array([[[0, 30], [10, 0]], [[0, 5.0], [5.0, 0]]])))
+    decided, tied = strengths.win_rates(strengths.bradley_terry(np.array([[[0, 30], [10, 0]], [[0, 5.0], [5.0, 0]]])))
 
     assert [0.75, 0.25] == pytest.approx(decided.tolist(), abs=0.01)
     assert [0.5, 0.5] == pytest.approx(tied.tolist())
@@ -92,16 +92,16 @@ def test_two_variants_by_bradley_and_terry() -> None:
 def test_bradley_terry_recovers_strengths() -> None:
     """Expected wins of known strengths give these strengths back; indirect votes carry over."""
     strengths = np.array([1.0, 0.2, -1.2])
-    wins = 4000 * evidence.win_chances(strengths[None])[0]
+    wins = 4000 * strengths.win_chances(strengths[None])[0]
     wins[0, 2] = wins[2, 0] = 0.0
     np.fill_diagonal(wins, 0.0)
 
-    assert strengths.tolist() == pytest.approx(evidence.bradley_terry(wins[None])[0].tolist(), abs=1e-3)
+    assert strengths.tolist() == pytest.approx(strengths.bradley_terry(wins[None])[0].tolist(), abs=1e-3)
 
 
 def test_total_separation_stays_finite() -> None:
     """A variant that won every vote has a finite strength."""
-    assert np.isfinite(evidence.bradley_terry(np.array([[[0.0, 50.0], [0.0, 0.0]]]))).all()
+    assert np.isfinite(strengths.bradley_terry(np.array([[[0.0, 50.0], [0.0, 0.0]]]))).all()
 
 
 def test_vote_differences_turn_with_the_names() -> None:
@@ -110,6 +110,6 @@ def test_vote_differences_turn_with_the_names() -> None:
     wins = rng.integers(0, 4, (6, 3, 3)).astype(float) * (1 - np.eye(3))
     swapped = wins.copy()
     swapped[0] = wins[0][np.ix_([1, 0, 2], [1, 0, 2])]
-    before, after = evidence.vote_differences(wins, 0)[:, 1], evidence.vote_differences(swapped, 0)[:, 1]
+    before, after = strengths.vote_differences(wins, 0)[:, 1], strengths.vote_differences(swapped, 0)[:, 1]
 
     assert [-before[0], *before[1:]] == pytest.approx(after.tolist())

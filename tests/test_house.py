@@ -39,7 +39,8 @@ LAYERS = [
     },
     {"models", "baselines"},
     {"plans", "sweeps"},
-    {"scorers", "widths", "evidence", "decide", "winners"},
+    {"scorers", "widths", "evidence", "strengths", "variants", "votes", "decide", "factors", "voters", "pairs"}
+    | {"winners", "holdout", "rubrics", "judges", "races"},
     {"charts", "drawing", "sheet", "sidebyside", "notes"},
     {"widgets"},
     {"cli"},
