@@ -40,7 +40,7 @@ _ROOMS = {
     "titles": ("extract_title",),
     "voters": ("Agreement", "agreement", "consistency"),
     "votes": ("VOTE_COLUMNS", "append_votes", "cast_vote", "read_votes", "undo_vote"),
-    "widgets": ("compare",),
+    "widgets": ("compare", "vote"),
     "winners": ("Winner", "save_winner"),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}

@@ -405,19 +405,23 @@ def race(rounds: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ranked = last.sort_values(["first", "round", "estimate"], ascending=False, kind="stable")
     drawn = ranked.head(_MOST_LINES).reset_index(drop=True)
     names = _variants(drawn[[*keys, "n_articles"]])
-    ax = _axes(ax, height=1.7 + (0.42 if "\n" in names[0] else 0.34) * len(drawn))
+    ax = drawing.axes(ax, height=1.7 + (0.42 if "\n" in names[0] else 0.34) * len(drawn))
     for at, row in enumerate(drawn.to_dict("records")):
         marker, colour = _FATES[row["fate"]]
         weight = "bold" if row["first"] else "normal"
         ax.hlines(at, 0, row["n_articles"], color=colour, lw=2.2, alpha=0.6)
         ax.plot(row["n_articles"], at, marker, color=colour, mew=1.8, ms=8)
-        why = {"behind": f"fell behind, chance {_percents([row['chance']])[0]}", "gates": "failed the gates"}
-        _aside(ax, at, 0, _figures([row["estimate"]])[0] if pd.notna(row["estimate"]) else "–", weight=weight)
-        _aside(ax, at, 1, why.get(row["fate"], "leads" if row["first"] else "still in"), weight=weight, ha="left")
-    _lines(ax, names)
+        why = {"behind": f"fell behind, chance {drawing.percents([row['chance']])[0]}", "gates": "failed the gates"}
+        drawing.aside(
+            ax, at, 0, drawing.figures([row["estimate"]])[0] if pd.notna(row["estimate"]) else "–", weight=weight
+        )
+        drawing.aside(
+            ax, at, 1, why.get(row["fate"], "leads" if row["first"] else "still in"), weight=weight, ha="left"
+        )
+    drawing.lines(ax, names)
     ax.set_xlim(0, max(int(rounds.attrs.get("articles", 0)), int(rounds["n_articles"].max())))
-    note = _phrases(f"{_label(str(rounds.attrs.get('metric', 'estimate')))} beside each line", _undrawn(ranked))
-    return _finish(ax, str(rounds.attrs.get("sentence", "Race")), "articles seen", note)
+    note = drawing.phrases(f"{_label(str(rounds.attrs.get('metric', 'estimate')))} beside each line", _undrawn(ranked))
+    return drawing.finish(ax, str(rounds.attrs.get("sentence", "Race")), "articles seen", note)
 
 
 # ---- from the frame to estimates; a group's names are text, so that "default" stands beside temperatures

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
+    from retitlekit.widgets.arena import Arena
     from retitlekit.widgets.grid import Grid
 
 
@@ -62,3 +63,54 @@ def compare(
 
     named = (columns,) if isinstance(columns, str) else tuple(columns or ())
     return Grid(Sheet(frame, rows, named), store=store, limit=limit)
+
+
+def vote(
+    frame: pd.DataFrame,
+    *,
+    voter: str | None = None,
+    store: str | os.PathLike[str] = ".retitlekit",
+    by: str | Sequence[str] = ("prompt", "model", "temperature"),
+    seed: int = 0,
+) -> Arena:
+    """Vote blind on pairs of titles: which one is better for this article?
+
+    Keys: ``1`` left, ``2`` right, ``0`` a tie, ``b`` both bad, ``u`` undo, ``?`` help. Which prompt and model wrote a
+    title is neither shown nor sent to the browser, sides are shuffled, and every eighth pair is an old one with its
+    sides changed, which tells how steady the voter is. The next pair is the one that most reduces the doubt about the
+    best variant. Each vote is on disk before the next pair shows; calling `vote` again, tomorrow or by another voter,
+    goes on from there.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Trials with titles, of two variants or more.
+    voter : str, optional
+        Who votes; the login name unless given.
+    store : path-like
+        Folder of the store, or a file that ends in ``.jsonl``, which merges in git.
+    by : str or sequence of str
+        The columns that make a variant.
+    seed : int
+        Decides which pairs and sides are drawn.
+
+    Returns
+    -------
+    Arena
+        Its `to_frame` gives all votes of the store, ready for ``leaderboard(frame, votes=…)``.
+
+    Raises
+    ------
+    FrameError
+        When no article has different titles by two variants.
+
+    Examples
+    --------
+    >>> arena = rk.vote(frame, voter="ana", store=tmp / "votes.jsonl", by="prompt")
+    >>> arena.cast("left")
+    >>> arena.to_frame().winner.tolist()
+    ['left']
+    """
+    from retitlekit.widgets.arena import Arena
+
+    return Arena(frame, voter=voter, store=store, by=by, seed=seed)

@@ -13,9 +13,8 @@ import os
 import re
 import threading
 import warnings
-from collections.abc import Callable, Mapping
-from importlib.resources import files
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 import anywidget
 import numpy as np
@@ -23,42 +22,19 @@ import pandas as pd
 import traitlets as t
 
 from retitlekit.claims import name_claims, number_claims
-from retitlekit.errors import FrameError, RetitlekitError, RetitlekitWarning
+from retitlekit.errors import FrameError, RetitlekitWarning
 from retitlekit.html import visible
 from retitlekit.notes import add_note, read_notes
 from retitlekit.sheet import ONLY, Outcome, Sheet
 from retitlekit.sidebyside import Comparison
 from retitlekit.sweeps import Job, start
 from retitlekit.titles import word_diff
+from retitlekit.widgets.view import LONGEST, cut, source, told
 
 _FIRST_PAGE, _LONGEST_PAGE = 24, 400
-_LONGEST_TITLE = 2_000  # characters that travel; the rest is counted
 _LONGEST_TEXT = 50_000
 _AGAINST = ("original", "baseline", "both", "nothing")
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-Handler = TypeVar("Handler", bound=Callable[..., None])
-
-
-def source(*names: str) -> str:
-    """The scripts or style sheets of these names as one; no build step, no network."""
-    return "\n".join(files("retitlekit.widgets").joinpath(name).read_text(encoding="utf-8") for name in names)
-
-
-def told(handler: Handler) -> Handler:
-    """Show in the view what went wrong in a callback, where it would else vanish in a log."""
-
-    @functools.wraps(handler)
-    def telling(self: Grid, *args: Any) -> None:
-        try:
-            handler(self, *args)
-        except RetitlekitError as problem:
-            self.send({"kind": "problem", "text": visible(problem)})
-        except Exception as problem:
-            self.send({"kind": "problem", "text": f"{type(problem).__name__}: {visible(problem)}"})
-            raise
-
-    return telling  # type: ignore[return-value]
 
 
 class Grid(anywidget.AnyWidget):
@@ -229,8 +205,8 @@ class Grid(anywidget.AnyWidget):
             titles = [each.title for each in base if each.title is not None]
             told.append(
                 {
-                    "label": _cut(label),
-                    "detail": _cut(detail),
+                    "label": cut(label),
+                    "detail": cut(detail),
                     "cells": [
                         [
                             self._told_outcome(each, titles[0] if titles and n != self.baseline else None)
@@ -256,11 +232,11 @@ class Grid(anywidget.AnyWidget):
         return {name: value for name, value in kept.items() if value not in ("", [], None)}
 
     def _told_title(self, outcome: Outcome, base: str | None) -> dict[str, Any]:
-        title, original = str(outcome.title)[:_LONGEST_TITLE], outcome.original[:_LONGEST_TITLE]
+        title, original = str(outcome.title)[:LONGEST], outcome.original[:LONGEST]
         claimed, dropped = self._claims(outcome) if self.marks else ({}, [])
         told: dict[str, Any] = {
             "same": outcome.is_same,
-            "more": max(0, len(str(outcome.title)) - _LONGEST_TITLE),
+            "more": max(0, len(str(outcome.title)) - LONGEST),
             "lang": outcome.language if re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", outcome.language) else "",
             "failed": [[visible(gate), visible(why)] for gate, why in outcome.failed],
             "repairs": list(outcome.repairs),
@@ -272,12 +248,12 @@ class Grid(anywidget.AnyWidget):
             "both": [original, *([base] if base else [])],
             "nothing": [title],
         }[self.against]
-        told["parts"] = [_parts(reference[:_LONGEST_TITLE], title, claimed) for reference in references]
+        told["parts"] = [_parts(reference[:LONGEST], title, claimed) for reference in references]
         return {name: value for name, value in told.items() if value}
 
     def _claims(self, outcome: Outcome) -> tuple[dict[str, str], list[str]]:
         """The names and numbers of a title, kept or invented; and those of the original that it dropped."""
-        title, original = str(outcome.title)[:_LONGEST_TITLE], outcome.original[:_LONGEST_TITLE]
+        title, original = str(outcome.title)[:LONGEST], outcome.original[:LONGEST]
         body = str(self.frame["body"].iloc[outcome.trials[0]] or "") if "body" in self.frame else ""
         claimed: dict[str, str] = {}
         dropped: list[str] = []
@@ -351,19 +327,19 @@ class Grid(anywidget.AnyWidget):
         for cell, (place, variant) in enumerate(zip(self._names_shown(), self._places(row), strict=True)):
             for number, outcome in enumerate(cells[variant]):
                 trial = self.frame.iloc[outcome.trials[0]]
-                article = article or {"body": _cut(trial.get("body"), _LONGEST_TEXT)}
+                article = article or {"body": cut(trial.get("body"), _LONGEST_TEXT)}
                 entry = self._told_outcome(outcome, None, details=False) | {
                     "variant": visible(place),
                     "cell": cell,
                     "outcome": number,
                 }
-                entry["completion"] = _cut(trial.get("completion"), _LONGEST_TEXT)
+                entry["completion"] = cut(trial.get("completion"), _LONGEST_TEXT)
                 if not self.blind:
                     entry["messages"] = _messages(trial.get("messages"))
                     entry["figures"] = self._figures(outcome)
                 entries.append(entry)
         label, detail = self._sheet.label(row)
-        return {"label": _cut(label), "detail": _cut(detail), "entries": entries, **article}
+        return {"label": cut(label), "detail": cut(detail), "entries": entries, **article}
 
     def _thought(self, outcome: Outcome) -> tuple[bool, str]:
         """Whether a title is flagged, and what was noted about it."""
@@ -388,7 +364,7 @@ class Grid(anywidget.AnyWidget):
         if message["kind"] == "flag":
             flagged = not flagged
         else:
-            note = str(message.get("text", "")).strip()[:_LONGEST_TITLE]
+            note = str(message.get("text", "")).strip()[:LONGEST]
         trial = str(self.frame["trial_id"].iloc[outcome.trials[0]])
         add_note(self._store, trial, flagged=flagged, note=note)
         self._thoughts = {**(self._thoughts or {}), trial: (flagged, note)}
@@ -422,19 +398,12 @@ class Grid(anywidget.AnyWidget):
 # ---- text that travels
 
 
-def _cut(text: object, longest: int = _LONGEST_TITLE) -> str:
-    """Text as it may be shown, its end counted where it is too long."""
-    whole = "" if text is None or text is pd.NA else str(text)
-    rest = len(whole) - longest
-    return visible(whole) if rest <= 0 else f"{visible(whole[:longest])} … and {rest:,} more characters"
-
-
 def _messages(text: object) -> list[dict[str, str]]:
     try:
         listed = json.loads(str(text))
     except ValueError:
         return []
-    return [{"role": visible(each["role"]), "content": _cut(each["content"], _LONGEST_TEXT)} for each in listed]
+    return [{"role": visible(each["role"]), "content": cut(each["content"], _LONGEST_TEXT)} for each in listed]
 
 
 def _parts(before: str, after: str, claimed: Mapping[str, str]) -> list[list[str]]:

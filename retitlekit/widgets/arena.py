@@ -1,0 +1,147 @@
+"""The arena: pairs of titles to vote on, blind. What is voted is on disk at once; who wrote what never leaves Python."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import pandas as pd
+import traitlets as t
+
+from retitlekit.errors import FrameError
+from retitlekit.html import card, escape
+from retitlekit.notes import add_note
+from retitlekit.pairs import all_pairs, doubt, next_pairs
+from retitlekit.votes import cast_vote, read_votes, undo_vote
+from retitlekit.widgets.view import cut, source, told
+
+_AHEAD = 2  # pairs that the view holds, so that the next one shows at once
+_LONGEST_BODY = 20_000  # characters
+SAID = ("left", "right", "tie", "bad")
+
+
+class Arena(anywidget.AnyWidget):
+    """Blind votes on pairs of titles; `rk.vote` opens one.
+
+    Attributes
+    ----------
+    voter : str
+        ``human:<name>``.
+    progress : dict
+        `votes` of this voter, `pairs` that could be asked, and `doubt`: how likely it is that the variant which leads
+        is not the best, from 0 to 1.
+    """
+
+    _esm = source("titles.js", "arena.js")
+    _css = source("titles.css", "arena.css")
+
+    voter = t.Unicode().tag(sync=True)
+    pairs: t.List[Any] = t.List().tag(sync=True)
+    progress = t.Dict().tag(sync=True)
+
+    def __init__(
+        self,
+        frame: pd.DataFrame,
+        *,
+        voter: str | None = None,
+        store: str | os.PathLike[str] = ".retitlekit",
+        by: str | Sequence[str] = ("prompt", "model", "temperature"),
+        seed: int = 0,
+    ) -> None:
+        self._possible = len(all_pairs(frame, by=by))
+        if not self._possible:
+            raise FrameError("no article has different titles by two variants: there is nothing to vote on")
+        self._frame, self._store, self._by, self._seed = frame, store, by, seed
+        self._trials = frame.drop_duplicates("trial_id").set_index("trial_id")
+        self._queue: list[tuple[str, str, str]] = []
+        super().__init__()
+        self.voter = f"human:{(voter or getpass.getuser()).strip()}"
+        self._votes = read_votes(store)
+        self._fill()
+        self.on_msg(self._heard)
+
+    def to_frame(self) -> pd.DataFrame:
+        """All votes that are kept beside this one's, of every voter: the frame of `read_votes`."""
+        return read_votes(self._store)
+
+    def cast(self, winner: str, *, seconds: float | None = None) -> None:
+        """Vote on the pair that is shown: "left", "right", "tie", or "bad" for both; the next one shows.
+
+        A pair of two bad titles is kept as a tie, with a flag and a note at both titles.
+        """
+        if winner not in SAID:
+            raise FrameError(f"winner={winner!r}: give one of {', '.join(SAID)}")
+        if not self._queue:
+            raise FrameError("every pair has been voted on")
+        article, left, right = self._queue[0]
+        said = "tie" if winner == "bad" else winner
+        kept = {"article": article, "left": left, "right": right, "winner": said, "voter": self.voter}
+        cast_vote(self._store, **kept, seconds=seconds)
+        if winner == "bad":
+            folder = Path(self._store).parent if str(self._store).endswith(".jsonl") else self._store
+            for trial in (left, right):
+                add_note(folder, trial, flagged=True, note=f"both bad ({self.voter})")
+        self._votes = read_votes(self._store)
+        self._queue.pop(0)
+        self._fill()
+
+    def undo(self) -> None:
+        """Take back this voter's last vote, and ask for it again; does nothing when there is none."""
+        own = self._votes[self._votes["voter"] == self.voter]
+        if not undo_vote(self._store, voter=self.voter):
+            return
+        article, left, right = (str(own[name].iloc[-1]) for name in ("article", "left", "right"))
+        self._votes = read_votes(self._store)
+        self._queue = [(article, left, right), *self._queue][:_AHEAD]
+        self._fill()
+
+    # -- what the view is told and says
+
+    def _fill(self) -> None:
+        """Put what helps most behind the pair that is shown."""
+        shown = self._queue[:1]
+        asked = [frozenset(each[1:]) for each in shown]
+        wanted = next_pairs(self._votes, self._frame, n=_AHEAD + 1, by=self._by, voter=self.voter, seed=self._seed)[
+            ["article", "left", "right"]
+        ]
+        fresh = [tuple(map(str, row)) for row in wanted.itertuples(index=False)]
+        self._queue = [*shown, *(each for each in fresh if frozenset(each[1:]) not in asked)][:_AHEAD]  # type: ignore[list-item]
+        own = int((self._votes["voter"] == self.voter).sum())
+        known = doubt(self._votes, self._frame, by=self._by) if len(self._votes) else None
+        self.progress = {"votes": own, "pairs": self._possible, "doubt": known}
+        self.pairs = [self._told_pair(*each) for each in self._queue]
+
+    def _told_pair(self, article: str, left: str, right: str) -> dict[str, Any]:
+        trial = self._trials.loc[left]
+        body = trial.get("body")
+        return {
+            "key": f"{len(self._votes)}:{article}",
+            "original": cut(trial["original_title"]),
+            "body": "" if body is None or pd.isna(body) else cut(body, _LONGEST_BODY),
+            "left": cut(trial["title"]),
+            "right": cut(self._trials.loc[right]["title"]),
+        }
+
+    @told
+    def _heard(self, _: object, message: Mapping[str, Any], __: object) -> None:
+        if message.get("kind") == "vote":
+            seconds = message.get("seconds")
+            self.cast(str(message["winner"]), seconds=None if seconds is None else float(seconds))
+        elif message.get("kind") == "undo":
+            self.undo()
+
+    def __repr__(self) -> str:
+        known = self.progress["doubt"]
+        sure = "" if known is None else f", {100 * known:.0f} % doubt about the best"
+        return f"<{self.progress['votes']} votes of {self.voter.partition(':')[2]}{sure}>"
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**options)
+        if not isinstance(bundle, tuple):
+            return bundle
+        plain = {"text/plain": repr(self), "text/html": card(f"<p>{escape(repr(self)[1:-1])}</p>")}
+        return {**bundle[0], **plain}, bundle[1]
