@@ -57,6 +57,7 @@ function render({ model, el: host, signal }) {
 
   let rows = new Map(), asked = new Set(), nodes = new Map(), total = model.get("total"), version = model.get("view");
   let heights = new Heights(total, 60), measured = false, active = { row: 0, cell: 0 }, opened = null, waiting = null;
+  let following = false;  // keys moved last: the active row stays in sight while rows around it arrive
   const take = (start, list) => list.forEach((row, n) => { rows.set(start + n, row); nodes.get(start + n)?.remove(); nodes.delete(start + n); });
   const set = (name, value) => { model.set(name, value); model.save_changes(); };
   const tell = (message) => {
@@ -91,6 +92,7 @@ function render({ model, el: host, signal }) {
     const only = el("span", "rk-group");
     only.setAttribute("role", "group");
     only.setAttribute("aria-label", "only rows with");
+    only.append(el("span", "rk-dim", "Only"));
     for (const [word, meaning] of Object.entries(told.only)) {
       const chip = button(word, `only rows with ${meaning}`, () => {
         const chosen = new Set(model.get("only"));
@@ -107,9 +109,12 @@ function render({ model, el: host, signal }) {
     };
     const variants = names.map((name, number) => [String(number), name]);
     const sort = select("Sort", [["", "as planned"], ...told.metrics.map((metric) => [metric, metric.replace(/_/g, " ")])], model.get("sort"), (value) => set("sort", value));
-    const parts = [search, only, sort, toggle("descending", model.get("descending") ? "↓" : "↑", "reverse the order")];
+    const direction = toggle("descending", model.get("descending") ? "↓" : "↑", "reverse the order"), order = el("span", "rk-group");
+    direction.setAttribute("aria-label", "descending");
+    order.append(sort, direction);
+    const parts = [search, only, order];
     if (!model.get("blind")) {
-      parts.push(select("in", [["-1", "all variants"], ...variants], String(model.get("within")), (value) => set("within", +value)));
+      parts.splice(1, 0, select("in", [["-1", "all variants"], ...variants], String(model.get("within")), (value) => set("within", +value)));
       const against = select("Differences to", [["original", "the original"], ["baseline", "the baseline"], ["both", "both"], ["nothing", "nothing"]], model.get("against"), (value) => set("against", value));
       const base = select("Baseline", [["-1", "none"], ...variants], String(model.get("baseline")), (value) => setBaseline(+value));
       const columns = el("details", "rk-columns"), summary = quiet(el("summary", "rk-button", "Columns"));
@@ -242,13 +247,17 @@ function render({ model, el: host, signal }) {
   };
   const go = (row, cell) => {
     active = { row: Math.max(0, Math.min(total - 1, row)), cell: Math.max(0, Math.min(shown().length - 1, cell)) };
+    following = true;
+    reveal();
+    if (opened !== null && opened !== active.row) open();
+  };
+  const reveal = () => {
     const y = heights.offset(active.row), tall = heights.rows[active.row] ?? 0, room = view.clientHeight - head.offsetHeight;
     if (y < view.scrollTop) view.scrollTop = y;
     else if (y + tall > view.scrollTop + room) view.scrollTop = y + tall - room;
     draw();
     mark();
     nodes.get(active.row)?.querySelector(`[data-cell="${active.cell}"]`)?.scrollIntoView({ block: "nearest", inline: "nearest" });
-    if (opened !== null && opened !== active.row) open();
   };
   const current = () => rows.get(active.row)?.cells[active.cell]?.[0];
 
@@ -299,7 +308,9 @@ function render({ model, el: host, signal }) {
     const two = el("div", "rk-two");
     two.append(...(told.body ? [text] : []), list);
     panel.replaceChildren(top, two);
+    const first = panel.hidden;
     panel.hidden = false;
+    if (first) panel.scrollIntoView({ block: "nearest" });
     if (panel.dataset.note) { delete panel.dataset.note; panel.querySelector(`textarea[data-cell="${active.cell}"]`)?.focus(); }
   };
 
@@ -327,13 +338,14 @@ function render({ model, el: host, signal }) {
     if (!key) return;
     event.preventDefault();
     event.stopPropagation();
-    key();
+    if (!panel.dataset.note) key();  // a note is about to open: what is typed meanwhile is no command
   });
   view.addEventListener("click", (event) => {
     const row = event.target.closest(".rk-row[data-at]"), cell = event.target.closest("[data-cell]");
     if (row) go(+row.dataset.at, cell ? +cell.dataset.cell : active.cell);
   });
   view.addEventListener("dblclick", open);
+  for (const kind of ["wheel", "pointerdown", "touchmove"]) view.addEventListener(kind, () => { following = false; }, { passive: true });
   let framed = false;
   view.addEventListener("scroll", () => { if (!framed) { framed = true; requestAnimationFrame(() => { framed = false; draw(); }); } }, { passive: true });
 
@@ -352,10 +364,13 @@ function render({ model, el: host, signal }) {
       if (!kept) { heights = new Heights(total, 60); measured = false; view.scrollTop = 0; active = { row: 0, cell: Math.min(active.cell, shown().length - 1) }; }
       take(0, told.rows);
       status("");
-      draw();
+      active.cell = Math.max(0, Math.min(active.cell, shown().length - 1));
+      if (kept && following) reveal();
+      else draw();
     } else if (told.kind === "page" && told.view === version) {
       take(told.start, told.rows);
-      draw();
+      if (following) reveal();
+      else draw();
     } else if (told.kind === "opened" && told.at === opened) drawPanel(told);
     else if (told.kind === "status") status(told.text);
     else if (told.kind === "problem") status(`⚠ ${told.text}`, true);

@@ -269,7 +269,7 @@ class Grid(anywidget.AnyWidget):
         told = []
         for column, unit in (("cost_usd", "${:.4g}"), ("latency_s", "{:.2f} s"), ("output_tokens", "{:.0f} tokens")):
             if column in part and part[column].notna().any():
-                told.append(unit.format(float(part[column].mean())))
+                told.append(unit.format(float(part[column].mean())).replace("0.00 s", "< 0.01 s"))
         return told
 
     # -- what the view says

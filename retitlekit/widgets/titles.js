@@ -25,6 +25,7 @@ const button = (text, title, onclick) => {
 const select = (label, options, value, onchange) => {
   const wrap = el("label", "rk-pick", label + " ");
   const node = quiet(el("select"));
+  node.setAttribute("aria-label", label);
   for (const [key, text] of options) {
     const option = el("option", "", text);
     option.value = key;
