@@ -3,6 +3,8 @@
 const HELP = [["1 / ←", "left is better"], ["2 / →", "right is better"], ["0", "a tie"], ["b", "both bad"], ["u", "undo"], ["a", "the article"], ["?", "this help"]];
 const KEYS = { 1: "left", ArrowLeft: "left", 2: "right", ArrowRight: "right", 0: "tie", b: "bad" };
 
+const GONE = "The kernel does not answer: it is busy or gone. Votes up to here are kept; run the cell again to go on.";
+
 function render({ model, el: host, signal }) {
   const root = quiet(el("div", "retitlekit rk-arena")), top = el("div", "rk-top"), told = el("span", "rk-dim"), original = el("h3");
   const sides = el("div", "rk-sides"), bar = el("div", "rk-group"), text = el("div", "rk-article"), help = el("dl", "rk-help"), say = el("div", "rk-say");
@@ -20,13 +22,20 @@ function render({ model, el: host, signal }) {
   host.append(root);
 
   let shown = null, since = 0, queue = model.get("pairs"), waiting = null;
+  const voted = new Set();  // what was sent; the kernel may still list it
+  const gone = () => { say.textContent = GONE; say.dataset.bad = "true"; };
+  const wait = () => { waiting ??= setTimeout(gone, 4000); };
   const vote = (winner) => {
-    if (!shown || waiting) return;
-    model.send({ kind: "vote", winner, seconds: Math.round(performance.now() - since) / 1000 });
-    waiting = setTimeout(() => { say.textContent = "The kernel does not answer: it is busy or gone. Votes up to here are kept; run the cell again to go on."; say.dataset.bad = "true"; }, 4000);
-    if (queue[1]) { queue = queue.slice(1); draw(); }  // the next pair is here already
+    if (!shown) return;
+    voted.add(shown.key);
+    model.send({ kind: "vote", key: shown.key, winner, seconds: Math.round(performance.now() - since) / 1000 });
+    wait();
+    draw();  // the next pair is here already
   };
-  const undo = () => model.send({ kind: "undo" });
+  // the kernel may take messages out of turn: undo waits until the votes before it are kept
+  let undoing = false;
+  const pending = () => queue.some((each) => voted.has(each.key));
+  const undo = () => { undoing = pending(); if (!undoing) model.send({ kind: "undo" }); wait(); };
   const side = (name, key) => {
     const node = quiet(el("button", "rk-side"));
     node.type = "button";
@@ -40,14 +49,14 @@ function render({ model, el: host, signal }) {
   };
   const draw = () => {
     const progress = model.get("progress"), doubt = progress.doubt;
-    told.textContent = `${progress.votes.toLocaleString()} votes` + (doubt === null ? "" : ` · ${Math.round(100 * doubt)} % doubt about the best`);
-    const pair = queue[0];
-    if (pair?.key === shown?.key && pair?.left === shown?.left) return;
-    shown = pair ?? null;
+    told.textContent = `${progress.votes.toLocaleString()} ${progress.votes === 1 ? "vote" : "votes"}` + (doubt === null ? "" : ` · ${Math.round(100 * doubt)} % doubt about the best`);
+    const pair = queue.find((each) => !voted.has(each.key)) ?? null;
+    if (pair && pair.key === shown?.key) return;
+    shown = pair;
     since = performance.now();
     text.scrollTop = 0;
     if (!shown) {
-      original.textContent = "Every pair has been voted on. Thank you.";
+      original.textContent = queue.length ? "…" : "Every pair has been voted on. Thank you.";
       sides.replaceChildren();
       bar.replaceChildren(button("Undo", "take the last vote back (u)", undo));
       text.textContent = "";
@@ -69,9 +78,18 @@ function render({ model, el: host, signal }) {
     event.stopPropagation();
   });
   const on = (name, handler) => { model.on(name, handler); signal?.addEventListener("abort", () => model.off(name, handler)); };
-  on("change:pairs", () => { clearTimeout(waiting); waiting = null; say.textContent = ""; delete say.dataset.bad; queue = model.get("pairs"); draw(); });
+  const heard = () => { clearTimeout(waiting); waiting = null; say.textContent = ""; delete say.dataset.bad; queue = model.get("pairs"); };
+  on("change:pairs", () => { heard(); draw(); if (pending()) wait(); else if (undoing) undo(); });
   on("change:progress", draw);
-  on("msg:custom", (message) => { if (message.kind === "problem") { clearTimeout(waiting); waiting = null; say.textContent = `⚠ ${message.text}`; say.dataset.bad = "true"; queue = model.get("pairs"); shown = null; draw(); } });
+  on("comm_live_update", gone);
+  on("msg:custom", (message) => {
+    if (message.kind !== "problem") return;
+    heard();
+    voted.clear();  // what could not be kept is asked again
+    draw();
+    say.textContent = `⚠ ${message.text}`;
+    say.dataset.bad = "true";
+  });
   signal?.addEventListener("abort", () => clearTimeout(waiting));
   draw();
 }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import getpass
+import itertools
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from retitlekit.pairs import all_pairs, doubt, next_pairs
 from retitlekit.votes import cast_vote, read_votes, undo_vote
 from retitlekit.widgets.view import cut, source, told
 
-_AHEAD = 2  # pairs that the view holds, so that the next one shows at once
+_AHEAD = 3  # pairs that the view holds, so that the next one shows at once, however fast somebody votes
 _LONGEST_BODY = 20_000  # characters
 SAID = ("left", "right", "tie", "bad")
 
@@ -57,7 +59,9 @@ class Arena(anywidget.AnyWidget):
             raise FrameError("no article has different titles by two variants: there is nothing to vote on")
         self._frame, self._store, self._by, self._seed = frame, store, by, seed
         self._trials = frame.drop_duplicates("trial_id").set_index("trial_id")
-        self._queue: list[tuple[str, str, str]] = []
+        self._queue: list[tuple[str, str, str, str]] = []  # a key that tells nothing, article, left, right
+        self._keys = itertools.count(1)
+        self.one_at_a_time = threading.RLock()
         super().__init__()
         self.voter = f"human:{(voter or getpass.getuser()).strip()}"
         self._votes = read_votes(store)
@@ -73,11 +77,17 @@ class Arena(anywidget.AnyWidget):
 
         A pair of two bad titles is kept as a tie, with a flag and a note at both titles.
         """
-        if winner not in SAID:
-            raise FrameError(f"winner={winner!r}: give one of {', '.join(SAID)}")
         if not self._queue:
             raise FrameError("every pair has been voted on")
-        article, left, right = self._queue[0]
+        self._cast(self._queue[0][0], winner, seconds)
+
+    def _cast(self, key: str, winner: str, seconds: float | None) -> None:
+        if winner not in SAID:
+            raise FrameError(f"winner={winner!r}: give one of {', '.join(SAID)}")
+        pair = next((each for each in self._queue if each[0] == key), None)
+        if pair is None:  # a second tab shows a pair that the first one has voted on
+            return
+        _, article, left, right = pair
         said = "tie" if winner == "bad" else winner
         kept = {"article": article, "left": left, "right": right, "winner": said, "voter": self.voter}
         cast_vote(self._store, **kept, seconds=seconds)
@@ -86,7 +96,7 @@ class Arena(anywidget.AnyWidget):
             for trial in (left, right):
                 add_note(folder, trial, flagged=True, note=f"both bad ({self.voter})")
         self._votes = read_votes(self._store)
-        self._queue.pop(0)
+        self._queue.remove(pair)
         self._fill()
 
     def undo(self) -> None:
@@ -96,30 +106,37 @@ class Arena(anywidget.AnyWidget):
             return
         article, left, right = (str(own[name].iloc[-1]) for name in ("article", "left", "right"))
         self._votes = read_votes(self._store)
-        self._queue = [(article, left, right), *self._queue][:_AHEAD]
+        self._queue = [(self._key(), article, left, right), *self._queue][:_AHEAD]
         self._fill()
 
     # -- what the view is told and says
 
+    def _key(self) -> str:
+        return str(next(self._keys))
+
     def _fill(self) -> None:
-        """Put what helps most behind the pair that is shown."""
-        shown = self._queue[:1]
-        asked = [frozenset(each[1:]) for each in shown]
-        wanted = next_pairs(self._votes, self._frame, n=_AHEAD + 1, by=self._by, voter=self.voter, seed=self._seed)[
-            ["article", "left", "right"]
+        """Put behind the pairs that the view holds already what helps most after them."""
+        wanted = next_pairs(self._votes, self._frame, n=2 * _AHEAD, by=self._by, voter=self.voter, seed=self._seed)
+        fresh = [
+            (frozenset((left, right)), article, left, right, why) for article, left, right, why in wanted.to_numpy(str)
         ]
-        fresh = [tuple(map(str, row)) for row in wanted.itertuples(index=False)]
-        self._queue = [*shown, *(each for each in fresh if frozenset(each[1:]) not in asked)][:_AHEAD]  # type: ignore[list-item]
+        for place in range(len(self._queue), _AHEAD):
+            queued = {frozenset(each[2:]) for each in self._queue}
+            # the row at this place; where it is held already, the next new pair, so that old ones keep their turn
+            rows = [*fresh[place : place + 1], *(each for each in fresh if each[-1] == "doubt"), *fresh]
+            found = next((each for each in rows if each[0] not in queued), None)
+            if found:
+                self._queue.append((self._key(), *found[1:4]))
         own = int((self._votes["voter"] == self.voter).sum())
         known = doubt(self._votes, self._frame, by=self._by) if len(self._votes) else None
         self.progress = {"votes": own, "pairs": self._possible, "doubt": known}
         self.pairs = [self._told_pair(*each) for each in self._queue]
 
-    def _told_pair(self, article: str, left: str, right: str) -> dict[str, Any]:
+    def _told_pair(self, key: str, article: str, left: str, right: str) -> dict[str, Any]:
         trial = self._trials.loc[left]
         body = trial.get("body")
         return {
-            "key": f"{len(self._votes)}:{article}",
+            "key": key,
             "original": cut(trial["original_title"]),
             "body": "" if body is None or pd.isna(body) else cut(body, _LONGEST_BODY),
             "left": cut(trial["title"]),
@@ -128,11 +145,12 @@ class Arena(anywidget.AnyWidget):
 
     @told
     def _heard(self, _: object, message: Mapping[str, Any], __: object) -> None:
-        if message.get("kind") == "vote":
-            seconds = message.get("seconds")
-            self.cast(str(message["winner"]), seconds=None if seconds is None else float(seconds))
-        elif message.get("kind") == "undo":
+        if message.get("kind") == "undo":
             self.undo()
+        elif message.get("kind") == "vote":
+            seconds = message.get("seconds")
+            known = None if seconds is None else float(seconds)
+            self._cast(str(message.get("key")), str(message["winner"]), known)
 
     def __repr__(self) -> str:
         known = self.progress["doubt"]

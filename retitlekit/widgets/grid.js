@@ -60,11 +60,10 @@ function render({ model, el: host, signal }) {
   let following = false;  // keys moved last: the active row stays in sight while rows around it arrive
   const take = (start, list) => list.forEach((row, n) => { rows.set(start + n, row); nodes.get(start + n)?.remove(); nodes.delete(start + n); });
   const set = (name, value) => { model.set(name, value); model.save_changes(); };
+  const gone = () => status("The kernel does not answer: it is busy or gone. What was fetched stays; run the cell again to go on.", true);
   const tell = (message) => {
     model.send(message);
-    if (waiting === null) waiting = setTimeout(() => {
-      status("The kernel does not answer: it is busy or gone. What was fetched stays; run the cell again to go on.", true);
-    }, PATIENCE_MS);
+    waiting ??= setTimeout(gone, PATIENCE_MS);
   };
   const heard = () => { clearTimeout(waiting); waiting = null; if (say.dataset.bad) status(""); };
   const status = (text, bad = false) => {
@@ -375,6 +374,7 @@ function render({ model, el: host, signal }) {
     else if (told.kind === "status") status(told.text);
     else if (told.kind === "problem") status(`⚠ ${told.text}`, true);
   });
+  on("comm_live_update", gone);
   on("change:head", () => { drawBar(); drawHead(); });
   for (const name of ["query", "only", "within", "sort", "descending", "against", "marks", "details", "blind"]) on(`change:${name}`, drawBar);
   for (const name of ["hidden", "baseline"]) on(`change:${name}`, () => { drawBar(); drawHead(); });

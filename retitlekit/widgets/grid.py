@@ -89,6 +89,7 @@ class Grid(anywidget.AnyWidget):
         self.comparison = Comparison(sheet, limit)
         self._sheet = sheet
         self._store = store
+        self.one_at_a_time = threading.RLock()
         self._order = sheet.select()
         self._thoughts: dict[str, tuple[bool, str]] | None = None
         super().__init__()
@@ -378,11 +379,14 @@ class Grid(anywidget.AnyWidget):
         finish = functools.partial(self._retried, job, trials)
         threading.Thread(target=contextvars.copy_context().run, args=(finish,), daemon=True).start()
 
-    @told
     def _retried(self, job: Job, trials: list[int]) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RetitlekitWarning)  # a trial that fails again says so in its cell
             again = job.wait(progress=False)
+        self._take_back(trials, again)
+
+    @told
+    def _take_back(self, trials: list[int], again: pd.DataFrame) -> None:
         frame = self.frame.copy()
         for column in again.columns:
             kept = frame[column] if column in frame else pd.Series(pd.NA, index=frame.index, dtype=again[column].dtype)

@@ -24,12 +24,16 @@ def source(*names: str) -> str:
 
 
 def told(handler: Handler) -> Handler:
-    """Show in the view what went wrong in a callback, where it would else vanish in a log."""
+    """Show in the view what went wrong in a callback, where it would else vanish in a log.
+
+    One callback at a time: Jupyter may run two of them on two threads.
+    """
 
     @functools.wraps(handler)
     def telling(self: Any, *args: Any) -> None:
         try:
-            handler(self, *args)
+            with self.one_at_a_time:
+                handler(self, *args)
         except RetitlekitError as problem:
             self.send({"kind": "problem", "text": visible(problem)})
         except Exception as problem:

@@ -93,7 +93,9 @@ class Notebook:
 
     def cell_types(self) -> list[str]:
         """The notebook's cells, which no key pressed in a view may change."""
-        return list(self.page.evaluate("() => [...jupyterapp.shell.currentWidget.content.model.cells].map(c => c.type)"))
+        return list(
+            self.page.evaluate("() => [...jupyterapp.shell.currentWidget.content.model.cells].map(c => c.type)")
+        )
 
     def reload(self) -> None:
         """Save the notebook and load the page anew."""

@@ -8,7 +8,12 @@ _EVENTS = ("img src=x onerror", "svg onload", "video src=x onerror", "audio src=
            "input autofocus onfocus", "select autofocus onfocus", "body onload", "iframe onload", "object data=x onerror",
            "style onload", "marquee onstart", "a style=animation-name:x onanimationstart", "div onmouseover", "b onclick",
            "script src=data:, onerror", "link rel=stylesheet href=x onerror", "image src=x onerror")  # fmt: skip
-_WAYS = ("<{}=window.pwned=1>", "<{}='window.pwned=1'>text", '"/><{}="window.pwned=1"/>', "</div></p><{}=window.pwned=1 ")
+_WAYS = (
+    "<{}=window.pwned=1>",
+    "<{}='window.pwned=1'>text",
+    '"/><{}="window.pwned=1"/>',
+    "</div></p><{}=window.pwned=1 ",
+)
 _CODE = ["<script>window.pwned=1</script>", "<SCRIPT>window.pwned=1</SCRIPT>", "<script type=module>window.pwned=1</script>",
          "<svg><script>window.pwned=1</script></svg>", "${window.pwned=1}", "{{constructor.constructor('window.pwned=1')()}}",
          "[x](javascript:window.pwned=1)", "![x](x\"onerror=\"window.pwned=1)", "javascript:window.pwned=1",

@@ -144,9 +144,12 @@ def test_no_shortcut_reaches_the_notebook(desk: Notebook) -> None:
 
     assert count > 20
     assert ["code", "code"] == desk.cell_types()
-    assert count == grid.locator(
-        ":is(button, select, input, textarea, summary, a[href], [tabindex])[data-lm-suppress-shortcuts]"
-    ).count()
+    assert (
+        count
+        == grid.locator(
+            ":is(button, select, input, textarea, summary, a[href], [tabindex])[data-lm-suppress-shortcuts]"
+        ).count()
+    )
 
 
 def test_mouse(desk: Notebook) -> None:
@@ -187,7 +190,9 @@ def test_mouse(desk: Notebook) -> None:
 def test_how_titles_look(desk: Notebook) -> None:
     """Nothing is clipped, marks never touch, Hebrew runs from the right, Chinese is compared by signs not lines."""
     page, grid = desk.page, grid_in(desk)
-    clipped = "nodes => nodes.filter(n => n.scrollHeight > n.clientHeight + 1 || n.scrollWidth > n.clientWidth + 1).length"
+    clipped = (
+        "nodes => nodes.filter(n => n.scrollHeight > n.clientHeight + 1 || n.scrollWidth > n.clientWidth + 1).length"
+    )
     touching = """nodes => nodes.filter(n => ['INS', 'DEL'].includes(n.nextSibling?.nodeName)).length"""
     outcome = "[data-cell] .rk-outcome"
 
@@ -248,7 +253,9 @@ def test_hostile_text_is_text(opened: Opened) -> None:
     for number in range(len(HOSTILE)):
         title = grid.locator(f'.rk-row[data-at="{number}"] .rk-first')
         expect(title).to_be_attached()
-        expect(grid.locator(".rk-panel h3")).to_have_text(title.locator("div").text_content() or "", use_inner_text=False)
+        expect(grid.locator(".rk-panel h3")).to_have_text(
+            title.locator("div").text_content() or "", use_inner_text=False
+        )
         shown.add(cell(grid, number, 0).locator(".rk-outcome").first.text_content() or "")
         press(page, "ArrowDown")
     foreign = "script, img, svg, math, iframe, object, embed, video, audio, link, meta, base, style, form, body, marquee, image, a"
@@ -321,7 +328,9 @@ def test_contrast(desk: Notebook, theme: str) -> None:
         press(page, "j", "b", "i", "Enter", "?")
         expect(grid.locator(".rk-panel h3")).to_be_visible()
         page.screenshot(path=SHOTS / f"grid {theme}.png")
-        ratio, worst = grid.locator(":is(.rk-cell *, .rk-cell, .rk-bar *, .rk-help *, .rk-panel *, .rk-say)").evaluate_all(CONTRAST)
+        ratio, worst = grid.locator(
+            ":is(.rk-cell *, .rk-cell, .rk-bar *, .rk-help *, .rk-panel *, .rk-say)"
+        ).evaluate_all(CONTRAST)
     finally:
         desk.command("apputils:change-theme", theme="JupyterLab Light")
 

@@ -66,7 +66,10 @@ def press(arena: Locator, key: str) -> tuple[list[str], list[str]]:
 def test_voting_by_keys(desk: Notebook) -> None:
     """1, 2, 0 and b vote for what is shown, u takes back, other keys do nothing; each vote is on disk with its titles."""
     arena = arena_in(desk)
-    before = [press(arena, key)[0] for key in ("1", "2", "0", "b")]
+    before = []
+    for number, key in enumerate(("1", "2", "0", "b")):
+        before.append(press(arena, key)[0])
+        expect(arena).to_contain_text(f"{number + 1} vote")
     for key in ("a", "a", "x", "d", "d", "m", "7"):
         desk.page.keyboard.press(key)
     expect(arena).to_contain_text("4 votes")
@@ -106,7 +109,9 @@ def test_nothing_tells_who_wrote_what(desk: Notebook) -> None:
     for key in ("1", "2", "u", "b"):
         press(arena, key)
     page = arena.evaluate("n => n.closest('.jp-OutputArea').outerHTML")
-    saved = desk.page.evaluate("() => JSON.stringify(jupyterapp.shell.currentWidget.content.model.cells.get(1).outputs.toJSON())")
+    saved = desk.page.evaluate(
+        "() => JSON.stringify(jupyterapp.shell.currentWidget.content.model.cells.get(1).outputs.toJSON())"
+    )
     state = desk.python("{k: v for k, v in arena.get_state().items() if not k.startswith('_')}")
 
     for told in (page, saved, json.dumps(state)):
@@ -122,10 +127,10 @@ def test_to_the_end_and_the_next_day(desk: Notebook) -> None:
         desk.page.wait_for_timeout(30)
     expect(arena).to_contain_text("Every pair has been voted on", timeout=20_000)
     votes = desk.python("len(arena.to_frame())")
-    assert votes >= 12
+    assert 24 == votes  # each pair, and each again with its sides changed
     assert desk.python("arena.to_frame()[['left', 'right']].drop_duplicates().shape[0]") == votes
     assert 0 == desk.python("len(rk.vote(plain, voter='ana', store=store).pairs)")
-    assert 2 == desk.python("len(rk.vote(plain, voter='bo', store=store).pairs)")
+    assert 3 == desk.python("len(rk.vote(plain, voter='bo', store=store).pairs)")
     desk.page.keyboard.press("u")
     expect(arena.locator(".rk-side")).to_have_count(2)
 
@@ -141,7 +146,7 @@ def test_hostile_titles_are_text(opened: Callable[..., Notebook]) -> None:
         press(arena, "120"[number % 3])
     foreign = "script, img, svg, math, iframe, object, embed, video, audio, link, meta, base, style, form, body, marquee, image, a"
 
-    assert len(seen) > 100
+    assert len({each.rpartition(" ")[0] for each in seen}) > 90
     assert any("<script>window.pwned=1</script>" in each for each in seen)
     assert 0 == arena.locator(foreign).count()
     assert notebook.page.evaluate("window.pwned") is None
