@@ -34,6 +34,7 @@ _ROOMS = {
     "plans": ("Estimate", "estimate", "plan"),
     "prompts": ("Prompt", "load_prompts", "save_prompt"),
     "races": ("Race", "race"),
+    "reports": ("report",),
     "rubrics": ("Rubric", "load_rubrics"),
     "scorers": ("score",),
     "sweeps": ("Job", "arun", "run", "start", "sweep"),

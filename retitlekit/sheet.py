@@ -265,15 +265,37 @@ class Sheet:
         told: list[list[str]] = [[] for _ in self.names]
         for column in ("passed", "latency_s", "cost_usd"):
             if column in self.frame:
-                values = self._figures(column)
+                values = self.figures(column)
                 for number, parts in enumerate(told):
                     known = values[(self.variant == number) & ~np.isnan(values)]
                     if len(known):
                         parts.append(_total(column, known))
         return [" · ".join(parts) for parts in told]
 
-    def _figures(self, column: str) -> NDArray[np.float64]:
-        return np.asarray(self.frame[column].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan))
+    def means(self) -> dict[str, list[list[float | None]]]:
+        """The mean of each of `metrics`, for each row and variant; None where there is none."""
+        found = {}
+        for metric in self.metrics:
+            values = self.figures(metric)
+            known = ~np.isnan(values)
+            place = self.row[known] * len(self.names) + self.variant[known]
+            size = self.n_rows * len(self.names)
+            n = np.bincount(place, minlength=size)
+            sums = np.bincount(place, values[known], size)
+            mean = np.divide(sums, n, out=np.full(size, np.nan), where=n > 0).reshape(self.n_rows, len(self.names))
+            found[metric] = [[None if np.isnan(x) else float(f"{x:.6g}") for x in row] for row in mean]
+        return found
+
+    def figures(self, column: str) -> NDArray[np.float64]:
+        """A column of numbers or of true and false, NaN where there is none."""
+        if column not in self._figures:
+            values = self.frame[column].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
+            self._figures[column] = np.asarray(values)
+        return self._figures[column]
+
+    @cached_property
+    def _figures(self) -> dict[str, NDArray[np.float64]]:
+        return {}
 
     # -- which rows, in which order
 
@@ -320,7 +342,7 @@ class Sheet:
             return rows[::-1] if descending else rows
         if sort not in self.metrics:
             raise FrameError(f"sort={sort!r}: rows can be sorted by {', '.join(self.metrics) or 'nothing here'}")
-        values = self._figures(sort)
+        values = self.figures(sort)
         known = counts & ~np.isnan(values)
         sums = np.bincount(self.row[known], values[known], self.n_rows)
         n = np.bincount(self.row[known], minlength=self.n_rows)
@@ -394,8 +416,8 @@ class Sheet:
     def _passed(self) -> NDArray[np.float64]:
         """1 and 0 for trials that pass and fail, NaN for the rest."""
         if "passed" in self.frame:
-            return self._figures("passed")
-        gates = [self._figures(f"gate_{gate}") for gate in self.gates]
+            return self.figures("passed")
+        gates = [self.figures(f"gate_{gate}") for gate in self.gates]
         return np.min(gates, axis=0) if gates else np.full(len(self.frame), np.nan)
 
 

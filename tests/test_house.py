@@ -43,6 +43,7 @@ LAYERS = [
     | {"winners", "holdout", "rubrics", "judges", "races"},
     {"charts", "drawing", "sheet", "sidebyside", "notes"},
     {"widgets"},
+    {"reports"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

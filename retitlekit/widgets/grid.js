@@ -49,7 +49,8 @@ function render({ model, el: host, signal }) {
   body.setAttribute("role", "rowgroup");
   say.setAttribute("role", "status");
   panel.hidden = help.hidden = true;
-  for (const [key, text] of HELP) help.append(el("dt", "", key), el("dd", "", text));
+  const kept = new Set("bfnr");  // what needs a kernel
+  for (const [key, text] of HELP) if (!model.get("head").static || !kept.has(key)) help.append(el("dt", "", key), el("dd", "", text));
   pad.append(body);
   view.append(head, pad);
   root.append(bar, help, view, say, panel);
@@ -111,10 +112,10 @@ function render({ model, el: host, signal }) {
     const direction = toggle("descending", model.get("descending") ? "↓" : "↑", "reverse the order"), order = el("span", "rk-group");
     direction.setAttribute("aria-label", "descending");
     order.append(sort, direction);
-    const parts = [search, only, order];
+    const parts = [search, only, order], still = told.static;
     if (!model.get("blind")) {
       parts.splice(1, 0, select("in", [["-1", "all variants"], ...variants], String(model.get("within")), (value) => set("within", +value)));
-      const against = select("Differences to", [["original", "the original"], ["baseline", "the baseline"], ["both", "both"], ["nothing", "nothing"]], model.get("against"), (value) => set("against", value));
+      const against = select("Differences to", [["original", "the original"], ...(still ? [] : [["baseline", "the baseline"], ["both", "both"]]), ["nothing", "nothing"]], model.get("against"), (value) => set("against", value));
       const base = select("Baseline", [["-1", "none"], ...variants], String(model.get("baseline")), (value) => setBaseline(+value));
       const columns = el("details", "rk-columns"), summary = quiet(el("summary", "rk-button", "Columns"));
       columns.append(summary);
@@ -126,10 +127,10 @@ function render({ model, el: host, signal }) {
         label.append(box, " ", name);
         columns.append(label);
       });
-      parts.push(against, base, columns);
+      parts.push(against, ...(still ? [] : [base]), columns);
     }
     parts.push(toggle("marks", "Names", "mark names and numbers (m)"), toggle("details", "Figures", "cost, latency, tokens (i)"),
-      toggle("blind", "Blind", "hide which variant is which"), button("?", "keys", () => { help.hidden = !help.hidden; }));
+      ...(still ? [] : [toggle("blind", "Blind", "hide which variant is which")]), button("?", "keys", () => { help.hidden = !help.hidden; }));
     const focused = document.activeElement === bar.old, open = bar.querySelector("details")?.open;
     bar.replaceChildren(...parts);
     if (open && bar.querySelector("details")) bar.querySelector("details").open = true;
@@ -291,9 +292,9 @@ function render({ model, el: host, signal }) {
       note.onblur = () => { if (note.value.trim() !== (entry.note ?? "")) act("note", at, entry.outcome, note.value); };
       const row = el("div", "rk-group");
       if (!entry.problem) row.append(button("Copy", "copy the title (c)", () => copyText(titleOf(entry))));
-      row.append(button("Flag", "flag, or take the flag away (f)", () => act("flag", at, entry.outcome)));
-      if (entry.problem || entry.reason) row.append(button("Retry", "send it again (r): this may cost money", () => act("retry", at, entry.outcome)));
-      row.append(note);
+      if (!model.get("head").static) row.append(button("Flag", "flag, or take the flag away (f)", () => act("flag", at, entry.outcome)));
+      if (!model.get("head").static && (entry.problem || entry.reason)) row.append(button("Retry", "send it again (r): this may cost money", () => act("retry", at, entry.outcome)));
+      if (!model.get("head").static) row.append(note);
       block.append(row);
       const sent = (entry.messages ?? []).flatMap((message) => [el("h5", "", message.role), el("pre", "", message.content)]);
       if (sent.length) block.append(fold("messages sent", sent));
@@ -334,7 +335,7 @@ function render({ model, el: host, signal }) {
   view.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target !== view) return;
     const key = keys[event.key];
-    if (!key) return;
+    if (!key || (model.get("head").static && kept.has(event.key))) return;
     event.preventDefault();
     event.stopPropagation();
     if (!panel.dataset.note) key();  // a note is about to open: what is typed meanwhile is no command

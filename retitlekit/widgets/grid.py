@@ -144,6 +144,25 @@ class Grid(anywidget.AnyWidget):
         known = [each for each in ("trial_id", "article", "title") if each in self.frame]
         return told.merge(self.frame[known].drop_duplicates("trial_id"), on="trial_id") if "trial_id" in known else told
 
+    def everything(self) -> dict[str, Any]:
+        """All that the view could ever ask for, as plain data: for a page without a kernel.
+
+        Returns
+        -------
+        dict
+            `head`; and `rows`, each with its `cells`, the panel that opens as `opened`, and as `figures` the mean of
+            each metric for each variant.
+        """
+        rows = []
+        for start in range(0, self.total, _LONGEST_PAGE):
+            rows += self._page(start, self.total, details=True)
+        means = self._sheet.means()
+        for at, row in enumerate(rows):
+            opened = self._opened(at)
+            row["opened"] = {"body": opened.get("body", ""), "entries": opened["entries"]}
+            row["figures"] = {metric: values[at] for metric, values in means.items()}
+        return {"head": {**self.head, "static": True}, "rows": rows}
+
     def update(self, frame: pd.DataFrame) -> None:
         """Show another state of the same sweep, such as that of a job under way; what was chosen stays."""
         sheet = Sheet(frame, self._sheet.rows, self._sheet.columns)
@@ -197,9 +216,10 @@ class Grid(anywidget.AnyWidget):
             return self._shown()
         return [int(n) for n in np.random.default_rng([self.seed, row]).permutation(len(self._sheet.names))]
 
-    def _page(self, start: int, stop: int) -> list[dict[str, Any]]:
+    def _page(self, start: int, stop: int, *, details: bool | None = None) -> list[dict[str, Any]]:
         rows = [int(number) for number in self._order[start : min(stop, start + _LONGEST_PAGE)]]
         told = []
+        details = self.details if details is None else details
         for row, cells in zip(rows, self._sheet.cells(rows), strict=True):
             label, detail = self._sheet.label(row)
             base = cells[self.baseline] if 0 <= self.baseline < len(cells) and not self.blind else []
@@ -210,7 +230,9 @@ class Grid(anywidget.AnyWidget):
                     "detail": cut(detail),
                     "cells": [
                         [
-                            self._told_outcome(each, titles[0] if titles and n != self.baseline else None)
+                            self._told_outcome(
+                                each, titles[0] if titles and n != self.baseline else None, details=details
+                            )
                             for each in cells[n]
                         ]
                         for n in self._places(row)
@@ -219,7 +241,7 @@ class Grid(anywidget.AnyWidget):
             )
         return told
 
-    def _told_outcome(self, outcome: Outcome, base: str | None, *, details: bool = True) -> dict[str, Any]:
+    def _told_outcome(self, outcome: Outcome, base: str | None, *, details: bool) -> dict[str, Any]:
         kept: dict[str, Any] = {"n": len(outcome.trials)}
         if outcome.title is None:
             kept |= {"problem": visible(outcome.problem), "reason": visible(outcome.reason)}
@@ -228,7 +250,7 @@ class Grid(anywidget.AnyWidget):
         flagged, note = self._thought(outcome)
         if flagged or note:
             kept |= {"flag": flagged, "note": note}
-        if self.details and details:
+        if details:
             kept["details"] = self._figures(outcome)
         return {name: value for name, value in kept.items() if value not in ("", [], None)}
 
@@ -266,11 +288,12 @@ class Grid(anywidget.AnyWidget):
         return claimed, [visible(word) for word in dropped]
 
     def _figures(self, outcome: Outcome) -> list[str]:
-        part = self.frame.iloc[list(outcome.trials)]
         told = []
         for column, unit in (("cost_usd", "${:.4g}"), ("latency_s", "{:.2f} s"), ("output_tokens", "{:.0f} tokens")):
-            if column in part and part[column].notna().any():
-                told.append(unit.format(float(part[column].mean())).replace("0.00 s", "< 0.01 s"))
+            if column in self.frame:
+                values = self._sheet.figures(column)[list(outcome.trials)]
+                if not np.isnan(values).all():
+                    told.append(unit.format(np.nanmean(values)).replace("0.00 s", "< 0.01 s"))
         return told
 
     # -- what the view says

@@ -27,3 +27,6 @@ HOSTILE = list(
         + _CODE
     )
 )
+
+FOREIGN = "script, img, svg, math, iframe, object, embed, video, audio, link, meta, base, style, form, body, marquee, image, a"
+"""What none of them may have put into a view."""

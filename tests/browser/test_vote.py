@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, expect
 
 from .conftest import SHOTS
 from .lab import Notebook
-from .payloads import HOSTILE
+from .payloads import FOREIGN, HOSTILE
 
 pytestmark = pytest.mark.browser
 
@@ -19,12 +19,13 @@ CELLS = (
 import json, pandas as pd, retitlekit as rk
 from retitlekit.frame import typed
 HOSTILE = json.loads({json.dumps(json.dumps(HOSTILE))})
-def trials(titles):
+def trials(pairs):
     return typed(pd.DataFrame([
-        {{"trial_id": f"trial{{n}}{{p}}", "article": f"article{{n}}", "original_title": f"Original {{n}} {{t}}"[:300], "body": f"Body of {{n}} {{t}}",
-         "prompt": p, "model": f"secret-{{p}}", "temperature": 0.0, "repeat": 1, "status": "ok", "title": f"{{t}} {{word}}"[:3000]}}
-        for n, t in enumerate(titles) for p, word in (("secret-p", "first"), ("secret-q", "second"))]))
-plain, hostile = trials([f"Title {{n}}" for n in range(12)]), trials(HOSTILE)
+        {{"trial_id": f"trial{{n}}{{p}}", "article": f"article{{n}}", "original_title": f"Original {{n}} {{one}}"[:300], "body": f"Body of {{n}} {{one}}",
+         "prompt": p, "model": f"secret-{{p}}", "temperature": 0.0, "repeat": 1, "status": "ok", "title": title[:3000]}}
+        for n, (one, other) in enumerate(pairs) for p, title in (("secret-p", one), ("secret-q", other))]))
+plain = trials([(f"Title {{n}} first", f"Title {{n}} second") for n in range(12)])
+hostile = trials([(one, other + " other") for one, other in zip(HOSTILE[::2], [*HOSTILE[1::2], "last"])])
 """,
     "import tempfile\nstore = tempfile.mkdtemp(dir='.')\narena = rk.vote(frame if 'frame' in globals() else plain, voter='ana', store=store)\narena",
 )
@@ -122,9 +123,11 @@ def test_nothing_tells_who_wrote_what(desk: Notebook) -> None:
 def test_to_the_end_and_the_next_day(desk: Notebook) -> None:
     """Held keys neither lose nor double a vote; when every pair is asked it says so; another arena goes on."""
     arena = arena_in(desk)
-    for _ in range(60):
+    for _ in range(600):
         desk.page.keyboard.press("1")
-        desk.page.wait_for_timeout(30)
+        desk.page.wait_for_timeout(20)
+        if "Every pair" in (arena.text_content() or ""):
+            break
     expect(arena).to_contain_text("Every pair has been voted on", timeout=20_000)
     votes = desk.python("len(arena.to_frame())")
     assert 24 == votes  # each pair, and each again with its sides changed
@@ -139,16 +142,15 @@ def test_hostile_titles_are_text(opened: Callable[..., Notebook]) -> None:
     """More than a hundred titles that would run a script are shown to the letter, and not one runs."""
     notebook = opened(CELLS[0], "frame = hostile", CELLS[1])
     arena = arena_in(notebook)
+    notebook.page.keyboard.press("a")
     seen = set()
-    for number in range(len(HOSTILE)):
+    for number in range(len(HOSTILE) // 2):
         seen |= set(sides(arena))
-        notebook.page.keyboard.press("a")
         press(arena, "120"[number % 3])
-    foreign = "script, img, svg, math, iframe, object, embed, video, audio, link, meta, base, style, form, body, marquee, image, a"
 
-    assert len({each.rpartition(" ")[0] for each in seen}) > 90
+    assert len(seen) > 100
     assert any("<script>window.pwned=1</script>" in each for each in seen)
-    assert 0 == arena.locator(foreign).count()
+    assert 0 == arena.locator(FOREIGN).count()
     assert notebook.page.evaluate("window.pwned") is None
     assert [] == notebook.console
 
