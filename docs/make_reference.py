@@ -12,8 +12,12 @@ SECTIONS = {
     "Models": ["Model", "available_models", "load_models"],
     "A sweep": ["plan", "estimate", "Estimate", "run", "arun", "start", "Job", "sweep"],
     "Titles and scores": ["extract_title", "score"],
-    "A look": ["compare"],
-    "A decision": ["leaderboard", "save_winner"],
+    "A look": ["compare", "vote", "report"],
+    "A decision": ["leaderboard", "effects", "needed", "race", "Race", "save_winner", "Winner"],
+    "Articles kept aside": ["split", "confirm", "Confirmation"],
+    "Votes": ["cast_vote", "undo_vote", "append_votes", "read_votes", "next_pairs"],
+    "Voters": ["consistency", "agreement", "Agreement"],
+    "Judges": ["judge", "judge_pairs", "Rubric", "load_rubrics"],
     "The frame": ["read_frame", "write_frame"],
 }
 MODULES = {"charts": "Charts: `rk.charts`", "scorers": "Scorers: `rk.scorers`"}
@@ -45,7 +49,10 @@ def reference() -> str:
         parts += [f"## {title}\n", *(entry(name, getattr(rk, name)) for name in names)]
     parts.append("## Columns of the frame\n\n| column | dtype | written by | meaning |\n|---|---|---|---|")
     parts += [f"| `{c.name}` | {c.dtype} | {c.writer} | {c.meaning} |" for c in rk.COLUMNS]
-    parts.append("\nThese are declared in `COLUMNS`.\n")
+    parts.append("\nThese are declared in `COLUMNS`; those of votes in `VOTE_COLUMNS`:\n")
+    parts.append("| column | dtype | meaning |\n|---|---|---|")
+    parts += [f"| `{c.name}` | {c.dtype} | {c.meaning} |" for c in rk.VOTE_COLUMNS]
+    parts.append("")
     for module, title in MODULES.items():
         room = getattr(rk, module)
         parts += [f"## {title}\n", *(entry(n, getattr(room, n), f"rk.{module}") for n in own_functions(room))]

@@ -410,7 +410,7 @@ def race(rounds: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         marker, colour = _FATES[row["fate"]]
         weight = "bold" if row["first"] else "normal"
         ax.hlines(at, 0, row["n_articles"], color=colour, lw=2.2, alpha=0.6)
-        ax.plot(row["n_articles"], at, marker, color=colour, mew=1.8, ms=8)
+        ax.plot(row["n_articles"], at, marker, color=colour, mew=1.8, ms=8, clip_on=False)
         why = {"behind": f"fell behind, chance {drawing.percents([row['chance']])[0]}", "gates": "failed the gates"}
         drawing.aside(
             ax, at, 0, drawing.figures([row["estimate"]])[0] if pd.notna(row["estimate"]) else "–", weight=weight

@@ -1,4 +1,4 @@
-"""The command line: ``retitlekit sweep``, ``retitlekit models``, ``retitlekit lab``."""
+"""The command line: ``retitlekit sweep``, ``retitlekit models``, ``retitlekit report``, ``retitlekit lab``."""
 
 from __future__ import annotations
 
@@ -98,6 +98,19 @@ def _parser() -> argparse.ArgumentParser:
         "--server", action="append", default=[], metavar="URL", help="ask this OpenAI-compatible server too"
     )
     models.add_argument("--json", action="store_true", help="print JSON, one object per model")
+
+    report = verbs.add_parser(
+        "report",
+        help="write a frame as one HTML file to send to a colleague",
+        formatter_class=formatter,
+        description="Write a frame as one HTML file: leaderboard, charts, titles side by side, prompts, costs. It needs\n"
+        "no network and holds every title, article and message of the frame. Nothing is spent.",
+    )
+    report.set_defaults(verb=_report)
+    report.add_argument("frame", metavar="FRAME", help="a frame, as `retitlekit sweep --out` writes it")
+    report.add_argument("--out", default="report.html", metavar="FILE", help="file to write (%(default)s)")
+    report.add_argument("--prompts", metavar="PATH", help="file or folder of .prompt files to print in it")
+    report.add_argument("--store", default=".retitlekit", metavar="DIR", help="where notes are kept (%(default)s)")
 
     lab = verbs.add_parser("lab", help="open JupyterLab, ready to run", description="Open JupyterLab.")
     lab.set_defaults(verb=_lab)
@@ -230,6 +243,12 @@ def _models(args: argparse.Namespace) -> int:
         for row in group.itertuples():
             print(f"  {'✓' if row.usable else '·'} {row.model:<{width}}  {row.note}")
     print("\n✓ can be used now.  Any LiteLLM id works once its key is in the environment.")
+    return OK
+
+
+def _report(args: argparse.Namespace) -> int:
+    prompts = rk.load_prompts(args.prompts) if args.prompts else {}
+    print(rk.report(rk.read_frame(args.frame), args.out, prompts=prompts, store=args.store))
     return OK
 
 

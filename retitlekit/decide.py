@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ def leaderboard(
 
     Repeats are averaged within their article. Intervals come from a studentised cluster bootstrap over articles (2,000
     draws; those of shares from Wilson's, and Bonett and Price's for differences); differences are paired over the
-    articles that both have, and tested by flipping their signs: exactly up to 15 articles, and for gates, where that is
+    articles that both have, and tested by flipping their signs: exactly up to 24 articles, and for gates, where that is
     McNemar's exact test. Holm's rule corrects for the number of rivals. Everything is seeded. How well this holds is
     measured in ``benchmarks/statistics.md``. Look at `effects` before you rank many cells.
 
@@ -115,7 +116,7 @@ def leaderboard(
     else:
         column, found = "win_rate", _by_votes(variants, frame, votes, confidence)
     board = _board(variants, frame, found, base, confidence)
-    named = None if base is None else variants.table.iloc[base].to_dict()
+    named = None if base is None else variants.named(base)
     board.attrs = {"metric": column, "by": list(by), "confidence": confidence, "baseline": named}
     board.attrs |= {"notes": found.notes} if votes is not None else {}
     board.attrs["sentence"] = " ".join([_sentence(board, found, confidence), *found.notes])
@@ -138,7 +139,7 @@ class _Found:
 
 @dataclass(frozen=True)
 class _Differences:
-    """Each variant's difference to one of them; `each` article's part, as its sign may be flipped, NaN where unpaired."""
+    """Each variant's difference to one of them; `each` is an article's, as its sign may be flipped, NaN if unpaired."""
 
     middle: Floats
     low: Floats
@@ -155,6 +156,7 @@ def _by_metric(variants: Variants, values: pd.Series[Any], confidence: float) ->
     own = evidence.share_interval if is_share else evidence.interval
     between = evidence.share_difference_interval if is_share else evidence.interval
 
+    @cache
     def against(variant: int) -> _Differences:
         each = means - means[:, [variant]]
         low, high = between(each, confidence)
@@ -180,6 +182,7 @@ def _by_votes(variants: Variants, frame: pd.DataFrame, votes: pd.DataFrame, conf
         estimate[group] = strengths.win_rates(strengths.bradley_terry(inner.sum(axis=0)[None]))[0]
         draws[:, group] = strengths.bootstrap_win_rates(inner)
 
+    @cache
     def against(variant: int) -> _Differences:
         each = np.full(wins.shape[:2], np.nan)
         if variant in group:
@@ -190,7 +193,8 @@ def _by_votes(variants: Variants, frame: pd.DataFrame, votes: pd.DataFrame, conf
         low, high = evidence.percentiles(draws - draws[:, [variant]], shared, confidence)
         return _Differences(estimate - estimate[variant], low, high, each)
 
-    names = [variant_name(row) for row in variants.table.to_dict("records")]
+    varying = [name for name in variants.table if variants.table[name].nunique(dropna=False) > 1]
+    names = [variant_name(row) for row in variants.table[varying].to_dict("records")]
     low, high = evidence.percentiles(draws, n, confidence)
     notes = _notes(wins.sum(axis=0), groups, names) if len(found) else []
     return _Found(estimate, low, high, n, _ranked(estimate, n), against, np.asarray(n_votes, np.int64), notes)
@@ -207,8 +211,8 @@ def _notes(wins: Floats, groups: list[list[int]], names: Sequence[str]) -> list[
     if circles:
         a, b, c = (names[variant] for variant in circles[0])
         notes.append(
-            f"The votes go in circles in {len(circles)} of {triples} triples (a quarter is chance): {a} beats {b} beats "
-            f"{c} beats {a}."
+            f"The votes go in circles in {len(circles)} of {triples} triples (a quarter is chance): {a} beats {b} "
+            f"beats {c} beats {a}."
         )
     return notes
 
@@ -246,7 +250,7 @@ def _board(variants: Variants, frame: pd.DataFrame, found: _Found, base: int | N
         "difference_low": best.low,
         "difference_high": best.high,
         "p": p,
-        **({} if base is None else _gains(found, base, confidence)),
+        **({} if base is None else _gains(found, base)),
         "more_articles": more,
         "passed": evidence.means(passes),
         "passed_low": passed_low,
@@ -285,19 +289,17 @@ def _shrunk(estimate: Floats, best: _Differences, order: Sequence[int]) -> Float
     shrunk = estimate.copy()
     if len(order) < 4:
         return shrunk
-    known = estimate[order]
-    each = best.each[:, order]
-    n = (~np.isnan(each)).sum(axis=0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        # a paired difference has twice the variance of one variant's own part; the article's part is common to all
-        noise = float(np.nanmean(np.nanvar(each[:, 1:], axis=0, ddof=1) / n[1:] / 2))
+    known, each = estimate[order], best.each[:, order[1:]]
+    # a paired difference has twice the variance of one variant's own part; the article's part is common to all
+    own = evidence.variances(each) / 2 / np.maximum((~np.isnan(each)).sum(axis=0), 1)
+    noise = float(own[~np.isnan(own)].mean()) if not np.isnan(own).all() else math.nan
     spread = float(((known - known.mean()) ** 2).sum())
     keep = max(0.0, 1 - (len(order) - 3) * noise / spread) if spread > 0 and not math.isnan(noise) else 1.0
     shrunk[order] = known.mean() + keep * (known - known.mean())
     return shrunk
 
 
-def _gains(found: _Found, base: int, confidence: float) -> dict[str, Floats]:
+def _gains(found: _Found, base: int) -> dict[str, Floats]:
     gains = found.against(base)
     p = np.full(len(gains.middle), np.nan)
     rivals = [variant for variant in found.order if variant != base]

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 DRAWS = 2000
-_FLIPS = 9999
-_EXACT_UP_TO = 15  # articles: 2**15 sign patterns
+_FLIPS = 19_999
+_EXACT_UP_TO = 24  # articles: 2**24 sign patterns
 _HEAPS = 3000
 _CHUNK = 4_000_000  # numbers at once
 _FEWEST_TO_RESAMPLE = 10  # articles
+_FARTHEST = 3.0  # times Student's reach: resamples that miss the one outlier would send it anywhere
 _SAME = 1 - 1e-9  # what differs by less only hangs on rounding
 _NORMAL = NormalDist()
 
@@ -43,8 +44,8 @@ def interval(values: Floats, confidence: float) -> tuple[Floats, Floats]:
     tails are read where Student's quantile lies instead of the normal one, since resamples of few articles hold too few
     extremes. ``benchmarks/statistics.md`` has the coverage.
 
-    Below ten articles, and where resamples without any spread reach into the tail, the interval is Student's. Below two
-    there is none.
+    Where fewer than ten articles leave the usual value there is too little to resample, and the interval is Student's.
+    Below two articles there is none.
     """
     known = ~np.isnan(values)
     n, middle = known.sum(axis=0), means(values)
@@ -52,7 +53,7 @@ def interval(values: Floats, confidence: float) -> tuple[Floats, Floats]:
     sums, counts = _heaped(np.where(known, values - middle, 0.0)), _heaped(known.astype(np.float64))
     error = _pivots(np.ones((1, len(sums))), sums, counts)[1][0]
     below, above = -reach, reach.copy()
-    many = np.flatnonzero(n >= _FEWEST_TO_RESAMPLE)
+    many = np.flatnonzero(_unusual(values) >= _FEWEST_TO_RESAMPLE)
     if len(many):
         sums, counts = sums[:, many], counts[:, many]
         drawn = [_pivots(taken, sums, counts) for taken in resample(len(sums))]
@@ -60,8 +61,8 @@ def interval(values: Floats, confidence: float) -> tuple[Floats, Floats]:
             pivots = np.concatenate([shift / spread for shift, spread in drawn])
         for column, draws in zip(many.tolist(), pivots.T, strict=True):
             tail = _NORMAL.cdf(-reach[column])
-            if np.isfinite(draws).mean() > 1 - tail:
-                below[column], above[column] = np.quantile(draws[np.isfinite(draws)], [tail, 1 - tail])
+            ends = np.quantile(draws[np.isfinite(draws)], [tail, 1 - tail])
+            below[column], above[column] = np.clip(ends, -_FARTHEST * reach[column], _FARTHEST * reach[column])
     return middle - above * error, middle - below * error
 
 
@@ -84,6 +85,13 @@ def means(values: Floats) -> Floats:
         return np.asarray(np.where(known, values, 0.0).sum(axis=0) / known.sum(axis=0))
 
 
+def variances(values: Floats) -> Floats:
+    """Variances of columns over the articles that have a value; NaN where fewer than two have one."""
+    squares, n = means((values - means(values)) ** 2), (~np.isnan(values)).sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.where(n > 1, squares * n / (n - 1), np.nan))
+
+
 def share_interval(values: Floats, confidence: float) -> tuple[Floats, Floats]:
     """Intervals of shares, columns of values from 0 to 1: Wilson's, for as many titles as the articles are worth.
 
@@ -93,23 +101,34 @@ def share_interval(values: Floats, confidence: float) -> tuple[Floats, Floats]:
     """
     n, share = (~np.isnan(values)).sum(axis=0).astype(np.float64), means(values)
     with np.errstate(invalid="ignore", divide="ignore"):
-        spread = np.nansum((values - share) ** 2, axis=0) / (n - 1)
-        worth = np.clip(share * (1 - share) / (spread / n), n, 2 * n)
+        worth = np.clip(share * (1 - share) / (variances(values) / n), n, 2 * n)
     return wilson(share, np.where(np.isfinite(worth), worth, n), confidence)
 
 
 def share_difference_interval(values: Floats, confidence: float) -> tuple[Floats, Floats]:
-    """Intervals of paired differences of shares: Student's, with one more article for either side.
+    """Intervals of paired differences of shares: those of `interval` where ten articles or more leave the usual value.
 
-    Bonett and Price (2012): where all articles agree there is nothing to resample, and certainty would be feigned.
+    Where fewer do, there is too little to resample, and certainty would be feigned: then Student's, with one more
+    article for either side (Bonett and Price 2012), which errs on the wide side.
     """
     more = np.concatenate([values, np.ones((1, values.shape[1])), -np.ones((1, values.shape[1]))])
     more[:, np.isnan(values).all(axis=0)] = np.nan
     middle, n = means(more), (~np.isnan(more)).sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        error = np.sqrt(np.nansum((more - middle) ** 2, axis=0) / (n - 1) / n)
+        error = np.sqrt(variances(more) / n)
     reach = np.array([student((1 + confidence) / 2, int(each) - 1) if each > 1 else np.nan for each in n])
-    return np.clip(middle - reach * error, -1, 1), np.clip(middle + reach * error, -1, 1)
+    low, high = np.clip(middle - reach * error, -1, 1), np.clip(middle + reach * error, -1, 1)
+    many = _unusual(values) >= _FEWEST_TO_RESAMPLE
+    if many.any():
+        low[many], high[many] = interval(values[:, many], confidence)
+    return low, high
+
+
+def _unusual(values: Floats) -> NDArray[np.int64]:
+    """How many articles of each column differ from its median."""
+    n = (~np.isnan(values)).sum(axis=0)
+    median = np.sort(values, axis=0)[np.maximum(n - 1, 0) // 2, np.arange(len(n))]  # NaN is sorted last
+    return np.asarray((~np.isnan(values) & (values != median)).sum(axis=0), np.int64)
 
 
 def _heaped(values: Floats) -> Floats:
@@ -167,35 +186,48 @@ def wilson(share: Floats, n: Floats, confidence: float) -> tuple[Floats, Floats]
 def sign_flip(differences: Floats, *, seed: int = 0) -> Floats:
     """Two-sided p of each column of paired differences, by flipping signs (Fisher 1935).
 
-    Exact over all patterns up to 15 articles that differ. Exact for any number where all differences have one size, as
-    with a gate asked once: that is McNemar's exact test. Else by random patterns: 9,999, or what many rivals need.
+    Exact over all patterns up to 24 articles that differ. Exact for any number where all differences have one size, as
+    with a gate asked once: that is McNemar's exact test. Else by random patterns: 19,999, or what many rivals need.
     """
     filled = np.nan_to_num(differences)
-    p = np.ones(filled.shape[1])
-    sizes = np.abs(filled)
-    alike = (np.where(sizes > 0, sizes, sizes.max(axis=0, initial=0.0)) > sizes.max(axis=0, initial=0.0) * _SAME).all(
-        axis=0
-    )
-    for column in np.flatnonzero(alike):
-        p[column] = sign_test(int((filled[:, column] > 0).sum()), int((filled[:, column] < 0).sum()))
-    rest = np.flatnonzero(~alike)
-    if not len(rest):
-        return p
-    filled = _heaped(filled[:, rest])
-    filled = filled[np.any(filled != 0, axis=1)]
-    observed, n = np.abs(filled.sum(axis=0)) * _SAME, len(filled)
-    if n <= _EXACT_UP_TO:
-        signs = 1.0 - 2.0 * ((np.arange(2**n)[:, None] >> np.arange(n)) & 1)
-        p[rest] = np.mean(np.abs(signs @ filled) >= observed, axis=0)
-        return p
-    flips = max(_FLIPS, 40 * len(p) - 1)  # the smallest p, times the rivals, must stay well below 1 - confidence
+    p, rest = np.ones(filled.shape[1]), []
+    for column, values in enumerate(filled.T):
+        told = values[values != 0]
+        if not len(told):
+            continue
+        if np.abs(told).min() > np.abs(told).max() * _SAME:
+            p[column] = sign_test(int((told > 0).sum()), int((told < 0).sum()))
+        elif len(told) <= _EXACT_UP_TO:
+            p[column] = _all_flips(told)
+        else:
+            rest.append(column)
+    if rest:
+        p[rest] = _some_flips(_heaped(filled[:, rest]), max(_FLIPS, 25 * len(p)), seed)
+    return p
+
+
+def _all_flips(differences: Floats) -> float:
+    """The share of all sign patterns at least as far out: sums of each half, met in the middle."""
+    sums = []
+    for half in (differences[: len(differences) // 2], differences[len(differences) // 2 :]):
+        found = np.zeros(1)
+        for size in half.tolist():
+            found = np.concatenate([found - size, found + size])
+        sums.append(np.sort(found))
+    observed = abs(float(differences.sum())) - (1 - _SAME) * float(np.abs(differences).sum())
+    beyond = len(sums[1]) * len(sums[0]) - np.searchsorted(sums[1], observed - sums[0], side="left").sum()
+    return min(1.0, 2.0 * float(beyond) / 2.0 ** len(differences))
+
+
+def _some_flips(differences: Floats, flips: int, seed: int) -> Floats:
+    observed, n = np.abs(differences.sum(axis=0)) * _SAME, len(differences)
     rng = np.random.default_rng(seed)
-    size, beyond = max(1, _CHUNK // n), np.zeros(len(rest))
+    size, beyond = max(1, _CHUNK // n), np.zeros(differences.shape[1])
     for start in range(0, flips, size):
         bits = np.unpackbits(rng.integers(0, 256, (min(size, flips - start), -(-n // 8)), np.uint8), axis=1)[:, :n]
-        beyond += np.sum(np.abs(filled.sum(axis=0) - 2.0 * (bits.astype(np.float64) @ filled)) >= observed, axis=0)
-    p[rest] = (1 + beyond) / (1 + flips)
-    return p
+        sums = differences.sum(axis=0) - 2.0 * (bits.astype(np.float64) @ differences)
+        beyond += np.sum(np.abs(sums) >= observed, axis=0)
+    return np.asarray((1 + beyond) / (1 + flips))
 
 
 def sign_test(more: int, less: int) -> float:
@@ -203,7 +235,7 @@ def sign_test(more: int, less: int) -> float:
     n, fewer = more + less, min(more, less)
     if n > 2000:
         return math.erfc(max(abs(more - less) - 1, 0) / math.sqrt(2 * n))
-    return min(1.0, 2 * sum(math.comb(n, k) for k in range(fewer + 1)) / 2**n)
+    return float(min(1.0, 2 * sum(math.comb(n, k) for k in range(fewer + 1)) / 2**n))
 
 
 def holm(p: Floats) -> Floats:

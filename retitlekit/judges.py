@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from retitlekit import models as _models
 from retitlekit.errors import FrameError, PlanError, PromptError, RetitlekitWarning
@@ -96,9 +97,7 @@ def judge(
     asked = _rubric(rubric, pairs=False)
     check(frame, needs=["trial_id", "article", "original_title", "body", "title"])
     judges = _judges(frame, models)
-    able = frame["title"].notna().to_numpy(bool)
-    if "passed" in frame:
-        able &= frame["passed"].astype("boolean").fillna(True).to_numpy(bool)
+    able = frame["title"].notna().to_numpy(bool) & _passed(frame)
     if not able.any():
         raise FrameError("no title passed its gates: there is nothing to ask a judge about")
     rows = frame[able]
@@ -108,16 +107,9 @@ def judge(
         return estimate(trials, store=store)
     answered = run(trials, store=store, budget_usd=budget_usd, progress=progress, **options)
     said = _read(answered, list(asked.choices))
-    each = pd.DataFrame(
-        {
-            "row": answered.index.to_numpy() % len(rows),
-            "score": said["answer"].map(asked.choices).astype("Float64").to_numpy(),
-            "why": answered["model"].astype(str).to_numpy()
-            + ": "
-            + said["answer"].fillna(said["problem"]).to_numpy(object),
-        }
-    )
-    by_row = each.groupby("row")
+    told = answered["model"].astype("string") + ": " + said["answer"].fillna(said["problem"])
+    each = pd.DataFrame({"score": said["answer"].map(asked.choices).astype("Float64"), "why": told})
+    by_row = each.groupby(np.arange(len(each)) % len(rows))
     name = asked.name
     result = frame.copy()
     scores = np.full(len(frame), np.nan)
@@ -215,11 +207,13 @@ def judge_pairs(
         for one, other in [pair[::-1] if turned else pair]
     ]
     trials = _trials(pd.concat([rows, rows]), texts, asked, judges, repeats, temperature, params)
+    if dry_run and trials.empty:
+        raise FrameError("a gate decides every pair: nothing would be asked")
     if dry_run:
         return estimate(trials, store=store)
     answered = run(trials, store=store, budget_usd=budget_usd, progress=progress, **options)
     votes = _as_votes(answered, chosen.iloc[open_], judges, repeats)
-    decided = _decided(chosen, passed, [f"judge:{model.name}" for model in judges])
+    decided = _decided(chosen, left, passed, [f"judge:{model.name}" for model in judges])
     votes = pd.concat([votes, decided], ignore_index=True)
     votes.attrs["sentence"] = _steadiness(votes)
     return votes
@@ -233,7 +227,7 @@ def _rubric(rubric: str | Rubric, *, pairs: bool) -> Rubric:
         shipped = load_rubrics()
         if rubric not in shipped:
             raise PromptError(
-                f"there is no rubric {rubric!r}; shipped are {', '.join(sorted(shipped))}; your own: rk.load_rubrics(path)"
+                f"there is no rubric {rubric!r}; shipped are {', '.join(sorted(shipped))}; or load_rubrics(path)"
             )
         rubric = shipped[rubric]
     if bool(rubric.choices) == pairs:
@@ -266,10 +260,10 @@ def _family(model_id: str) -> str:
     return found[0] if found else model_id
 
 
-def _messages(rubric: Rubric, row: Mapping[str, Any], titles: Sequence[tuple[str, str]]) -> str:
+def _messages(rubric: Rubric, row: Mapping[Any, Any], titles: Sequence[tuple[str, str]]) -> str:
     """What a judge is sent. The mark depends on the texts and is in none of them, so that none can close its tag."""
     shown = [(name.replace("_", "-").replace("body", "article"), str(row[name])) for name in rubric.shows]
-    texts = [*shown, *titles]
+    texts = [(name, text.encode(errors="replace").decode()) for name, text in (*shown, *titles)]
     said = "\n".join(text for _, text in texts)
     mark = next(
         mark for salt in count() if (mark := blake2b(f"{salt}{said}".encode(), digest_size=4).hexdigest()) not in said
@@ -322,13 +316,15 @@ def _trials(
 def _read(answered: pd.DataFrame, answers: Iterable[str]) -> pd.DataFrame:
     """Each completion as one of the answers, or why not."""
     allowed = {answer.casefold(): answer for answer in answers}
-    found = []
+    found: list[tuple[str | None, str | None]] = []
     for row in answered[["completion", "finish_reason", "status", "error_type"]].to_dict("records"):
         if row["status"] != "ok" or pd.isna(row["completion"]):
             found.append((None, str(row["status"] if pd.isna(row["error_type"]) else row["error_type"])))
-            continue
-        said = None if row["finish_reason"] == "length" else _verdict(str(row["completion"]), allowed)
-        found.append((said, None if said else "no verdict on the last line"))
+        elif row["finish_reason"] == "length":
+            found.append((None, "cut off: allow a longer answer"))
+        else:
+            said = _verdict(str(row["completion"]), allowed)
+            found.append((said, None if said else "no verdict on the last line"))
     return pd.DataFrame(found, columns=["answer", "problem"], index=answered.index, dtype="string")
 
 
@@ -350,11 +346,9 @@ def _as_votes(
     shape = len(judges) * repeats, 2, len(pairs)
     place = np.arange(len(answered)).reshape(shape)
     once, again = place[:, 0].ravel(), place[:, 1].ravel()
-    first = said["answer"].iloc[once].map(_SIDES).reset_index(drop=True)
-    second = said["answer"].iloc[again].map(_TURNED).reset_index(drop=True)
-    problem = (
-        said["problem"].iloc[once].reset_index(drop=True).fillna(said["problem"].iloc[again].reset_index(drop=True))
-    )
+    said[["voted_at", "seconds"]] = answered[["started_at", "latency_s"]]
+    one, two = (said.iloc[rows].reset_index(drop=True) for rows in (once, again))
+    first, second = one["answer"].map(_SIDES), two["answer"].map(_TURNED)
     both = first.notna() & second.notna()
     times = len(judges) * repeats
     votes = pd.DataFrame(
@@ -364,17 +358,14 @@ def _as_votes(
             "right": np.tile(pairs["right"].to_numpy(object), times),
             "winner": first.where(first == second, "tie").where(both),
             "voter": [f"judge:{model.name}" for model in judges for _ in range(repeats * len(pairs))],
-            "voted_at": answered["started_at"].iloc[again].reset_index(drop=True),
-            "seconds": (
-                answered["latency_s"].iloc[once].reset_index(drop=True)
-                + answered["latency_s"].iloc[again].reset_index(drop=True)
-            ),
+            "voted_at": two["voted_at"],
+            "seconds": one["seconds"] + two["seconds"],
             "first": first,
             "second": second,
-            "problem": problem.where(~both),
+            "problem": one["problem"].fillna(two["problem"]),
         }
     )
-    return votes.astype(_DTYPES)
+    return pd.DataFrame(votes.astype(_DTYPES))
 
 
 _DTYPES = dict.fromkeys(("article", "left", "right", "winner", "voter", "first", "second", "problem"), "string") | {
@@ -383,22 +374,24 @@ _DTYPES = dict.fromkeys(("article", "left", "right", "winner", "voter", "first",
 }
 
 
-def _passed(side: pd.DataFrame) -> np.ndarray:
+def _passed(side: pd.DataFrame) -> NDArray[np.bool_]:
     if "passed" not in side:
         return np.ones(len(side), bool)
     return side["passed"].astype("boolean").fillna(True).to_numpy(bool)
 
 
-def _decided(pairs: pd.DataFrame, passed: Sequence[np.ndarray], voters: Sequence[str]) -> pd.DataFrame:
-    """The pairs that a gate decides, as votes that nobody was asked for."""
+def _decided(
+    pairs: pd.DataFrame, left: pd.DataFrame, passed: Sequence[NDArray[np.bool_]], voters: Sequence[str]
+) -> pd.DataFrame:
+    """The pairs that a gate decides, as votes that nobody was asked for; as old as their titles."""
     closed = ~(passed[0] & passed[1])
-    given = pairs[closed]
-    winner = np.where(passed[0][closed], "left", np.where(passed[1][closed], "right", None))
-    parts = [given.assign(winner=winner, voter=voter) for voter in voters]
-    votes = pd.concat(parts, ignore_index=True)
-    votes["voted_at"] = pd.Series(pd.Timestamp.now("UTC"), votes.index, dtype="datetime64[us, UTC]")
-    votes = votes.assign(seconds=0.0, first=votes["winner"], second=votes["winner"], problem=_GATE)
-    return votes.astype(_DTYPES)
+    since = (
+        left["started_at"].to_numpy(object) if "started_at" in left else np.full(len(left), pd.Timestamp(0, tz="UTC"))
+    )
+    winner = pd.Series(np.where(passed[0], "left", "right")).where(passed[0] | passed[1])
+    given = pairs.assign(winner=winner, voted_at=since, seconds=0.0, first=winner, second=winner, problem=_GATE)[closed]
+    votes = pd.concat([given.assign(voter=voter) for voter in voters], ignore_index=True)
+    return pd.DataFrame(votes.astype(_DTYPES))
 
 
 def _steadiness(votes: pd.DataFrame) -> str:
@@ -412,8 +405,8 @@ def _steadiness(votes: pd.DataFrame) -> str:
             continue
         unread = f", {row['unread']} answers unread" if row["unread"] else ""
         told.append(
-            f"{voter}: kept {row['consistency']:.0%} of {row['repeated']} verdicts when the sides were swapped, followed "
-            f"the side in {row['flip_rate']:.0%}{unread}"
+            f"{voter}: kept {row['consistency']:.0%} of {row['repeated']} verdicts when the sides were swapped, "
+            f"followed the side in {row['flip_rate']:.0%}{unread}"
         )
     closed = int(votes["problem"].eq(_GATE).sum())
     gate = f" {closed} votes were decided by a gate." if closed else ""

@@ -31,7 +31,7 @@ def all_pairs(frame: pd.DataFrame, *, by: str | Sequence[str] = BY) -> pd.DataFr
             "article": frame["article"].astype(str).to_numpy(),
             "variant": variants.variant,
             "trial": frame["trial_id"].astype(str).to_numpy(),
-            "title": frame["title"].to_numpy(object, na_value=None),
+            "title": frame["title"].astype(object).to_numpy(),
         }
     )
     table = table[table["title"].notna()].drop_duplicates(["article", "variant"])
@@ -95,10 +95,9 @@ def next_pairs(
     if n < 1:
         raise FrameError(f"n={n!r}: ask for one pair or more")
     variants = Variants.of(frame, by)
-    has_votes = votes is not None and len(votes) > 0
-    wins = wins_of(located(variants, frame, votes), variants) if has_votes else None
-    total = np.zeros((len(variants), len(variants))) if wins is None else wins.sum(axis=0)
-    asked = 0 if votes is None else len(votes)
+    total, asked = np.zeros((len(variants), len(variants))), 0
+    if votes is not None and len(votes):
+        total, asked = wins_of(located(variants, frame, votes), variants).sum(axis=0), len(votes)
     rng = np.random.default_rng([seed, asked])
     seen = _seen(votes, voter)
     again = [pair for pair, sides in seen.items() if len(sides) == 1]
@@ -109,7 +108,7 @@ def next_pairs(
             open_pairs[one, other].append((article, left, right))
     middle = strengths.bradley_terry(total[None], ridge=_DRAWN_RIDGE)[0]
     spread = np.linalg.cholesky(strengths.covariance(total, middle, ridge=_DRAWN_RIDGE))
-    rows = []
+    rows: list[tuple[str, str, str, str]] = []
     while len(rows) < n and (open_pairs or again):
         due = (asked + len(rows) + 1) % _AGAIN_EVERY == 0 or not open_pairs
         if again and due:

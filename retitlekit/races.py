@@ -35,7 +35,7 @@ class Race:
     Attributes
     ----------
     leader : dict
-        The variant that leads at the end: prompt, model and temperature.
+        The variant that leads at the end: prompt, model and temperature (None for the default).
     rounds : pandas.DataFrame
         One row per round and variant that ran in it: `round`, `prompt`, `model`, `temperature`, `n_articles` so far,
         `estimate`, `behind` (how far behind the leader, paired), `chance` (to lead after all articles), `fate`: "in",
@@ -163,7 +163,7 @@ def race(
         if not stopped:
             alive[fates.index[fates.isin([BEHIND, GATES])]] = False
     frame = pd.concat(parts).sort_index()
-    return _finished(frame, rounds, variants, alive, len(trials), stopped, metric_column(frame, metric))
+    return _finished(frame, rounds, variants, len(trials), stopped, metric_column(frame, metric))
 
 
 def _round(
@@ -226,7 +226,7 @@ def chances(means: Floats, total: int, *, share: bool = False) -> Floats:
     if not len(rivals):
         return result
     n, behind = n[rivals], evidence.means(each[:, rivals])
-    own = np.nanvar(each[:, rivals], axis=0, ddof=1)
+    own = evidence.variances(each[:, rivals])
     noise = ((n - 1) * own + 4 * own.mean()) / (n + 3)  # a few articles tell little of their spread: borrow
     known = estimate[np.isfinite(estimate)]
     real = 1.0
@@ -245,16 +245,15 @@ def _finished(
     frame: pd.DataFrame,
     rounds: list[pd.DataFrame],
     variants: Variants,
-    alive: NDArray[np.bool_],
     full: int,
     stopped: str,
     metric: str,
 ) -> Race:
     last = rounds[-1]
     able = last[last["fate"] == IN]
-    first = able["estimate"].idxmax() if able["estimate"].notna().any() else able.index[0]
+    first = able.index[int(np.nan_to_num(able["estimate"].to_numpy(float), nan=-np.inf).argmax())]
     last.loc[first, "fate"] = LEADS
-    leader = variants.table.iloc[int(last.loc[first, "variant"])].to_dict()
+    leader = variants.named(int(last["variant"][first]))
     told = pd.concat(rounds, ignore_index=True)
     columns = ["round", *BY, "n_articles", "estimate", "behind", "chance", "fate"]
     dropped = {reason: int((told["fate"] == reason).sum()) for reason in (BEHIND, GATES)}
@@ -263,16 +262,16 @@ def _finished(
         for count, words in zip(dropped.values(), ("fell behind", "failed the gates"), strict=True)
         if count
     ]
-    others = [name for name in able.index if name != first]
-    level = f"; {len(others)} were still in the race" if others else ""
+    level = f"; {len(able) - 1} more at the finish" if len(able) > 1 else ""
     names = [name for name in BY if variants.table[name].nunique(dropna=False) > 1]
     ended = {
         "budget": " Stopped by the budget: call again with a larger one.",
         "interrupted": " Interrupted: call again to go on.",
     }
+    winner = variant_name({name: leader[name] for name in names})
     sentence = (
-        f"{variant_name({name: leader[name] for name in names})} leads after {int(last['n_articles'].max()):,} articles and "
-        f"{len(frame):,} of {full:,} trials ({len(frame) / full:.0%}); {' and '.join(why) or 'none was dropped'}{level}."
+        f"{winner} leads after {int(last['n_articles'].max()):,} articles and {len(frame):,} of {full:,} trials "
+        f"({len(frame) / full:.0%}); {' and '.join(why) or 'none was dropped'}{level}."
         f"{ended.get(stopped, '')} Confirm it on articles that had no part."
     )
     told = told[columns]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -49,7 +49,7 @@ class Rubric:
     name: str
     prompt: str
     choices: Mapping[str, float] = field(default_factory=dict)
-    shows: tuple[str, ...] = SHOWN
+    shows: Sequence[str] = SHOWN
 
     def __post_init__(self) -> None:
         place = f"rubric {self.name!r}"

@@ -113,7 +113,7 @@ def cycles(wins: Floats) -> tuple[list[tuple[int, int, int]], int]:
     """Triples that beat each other in a circle by direct votes (Kendall and Babington Smith 1940), and all triples.
 
     Of three variants with a majority in each of their pairs. Among equals every fourth triple is a circle by chance; a
-    larger share says that one scale of strength does not fit. The circle whose narrowest majority is widest comes first.
+    larger share says that one scale of strength does not fit. The circle with the widest majorities comes first.
     """
     margin = wins - wins.T
     beats = margin > 0

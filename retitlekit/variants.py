@@ -41,7 +41,7 @@ def metric_column(frame: pd.DataFrame, metric: str | None) -> str:
     return str(name)
 
 
-def same(frame: pd.DataFrame, variant: Mapping[str, Any]) -> NDArray[np.bool_]:
+def same(frame: pd.DataFrame, variant: Mapping[Any, Any]) -> NDArray[np.bool_]:
     """Which rows are of a variant, given as values by column; <NA> is a value of its own."""
     rows = np.ones(len(frame), bool)
     for name, value in variant.items():
@@ -91,6 +91,11 @@ class Variants:
             means = np.bincount(cell, numbers[known], size) / np.bincount(cell, minlength=size)
         return means.reshape(shape)
 
+    def named(self, variant: int) -> dict[str, Any]:
+        """The values of one variant by column; None for <NA>."""
+        values = self.table.iloc[[variant]].to_dict("records")[0]
+        return {str(name): None if pd.isna(value) else value for name, value in values.items()}
+
     def find(self, which: object) -> int:
         """The place of one variant: values by column, or one value that a single variant has."""
         if isinstance(which, Mapping):
@@ -105,7 +110,7 @@ class Variants:
             told = f"{len(found)} variants" if len(found) else "no variant"
             raise FrameError(
                 f"{which!r} names {told} of {', '.join(map(str, self.table))}; give their values, as in "
-                f"{self.table.iloc[0].to_dict()!r}"
+                f"{self.named(0)!r}"
             )
         return int(found[0])
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from retitlekit import evidence
 from retitlekit.errors import FrameError
@@ -61,7 +62,7 @@ def consistency(votes: pd.DataFrame, frame: pd.DataFrame | None = None, *, confi
             "n_pairs": given["pair"].nunique(),
             "unread": int(given["said"].isna().sum()),
             "repeated": int(again.sum()),
-            **_share(same.to_numpy(float), "consistency", "low", "high", confidence),
+            **_share(np.asarray(same, np.float64), "consistency", "low", "high", confidence),
             "flip_rate": float(turned[again].mean()) if again.any() else math.nan,
             "first_rate": float((decided["shown"] == "left").mean()) if len(decided) else math.nan,
             "tie_rate": float((read["shown"] == "tie").mean()) if len(read) else math.nan,
@@ -79,9 +80,10 @@ def _asked(votes: pd.DataFrame) -> pd.DataFrame:
     """One row per answer: the pair, the title that it names (`said`: a trial id or "tie") and its side (`shown`)."""
     if "first" in votes:
         mirrored = {"left": "right", "right": "left", "tie": "tie"}
-        asked = votes[votes["problem"].ne("decided by a gate").fillna(True)] if "problem" in votes else votes
+        judged = votes["first"].notna() | votes["second"].notna() | votes["winner"].isna()
+        asked = votes[judged & votes["problem"].ne("decided by a gate").fillna(True)]
         swapped = asked.assign(left=asked["right"], right=asked["left"], winner=asked["second"].map(mirrored))
-        votes = pd.concat([asked.assign(winner=asked["first"]), swapped], ignore_index=True)
+        votes = pd.concat([votes[~judged], asked.assign(winner=asked["first"]), swapped], ignore_index=True)
     found = votes[["voter", "left", "right", "winner"]].astype("string")
     pair = pd.Series(["|".join(sorted(p)) for p in zip(found["left"], found["right"], strict=True)], found.index)
     said = found["left"].where(found["winner"] == "left", found["right"]).where(found["winner"] != "tie", "tie")
@@ -90,7 +92,7 @@ def _asked(votes: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _longer(said: pd.Series, frame: pd.DataFrame) -> Floats:  # type: ignore[type-arg]
+def _longer(said: pd.Series[str], frame: pd.DataFrame) -> Floats:
     """For each pair with a winner and two lengths: whether the longer title won."""
     check(frame, needs=["trial_id", "title"])
     titled = frame[frame["title"].notna()].drop_duplicates("trial_id")
@@ -142,9 +144,10 @@ class Agreement:
         if not self.n_pairs:
             return "They share no pair: nothing is known of their agreement."
         read = "reliable" if self.alpha >= 0.8 else "tentative" if self.alpha >= 0.667 else "not to be relied on"
+        kappa = "" if math.isnan(self.kappa) else f"kappa {self.kappa:.2f}, "
         few = f" Fewer than {_FEWEST} pairs: vote more before you believe it." if self.n_pairs < _FEWEST else ""
         return (
-            f"They agree on {self.share:.0%} of {self.n_pairs:,} pairs (kappa {self.kappa:.2f}, alpha {self.alpha:.2f}, "
+            f"They agree on {self.share:.0%} of {self.n_pairs:,} pairs ({kappa}alpha {self.alpha:.2f}, "
             f"{self.low:.2f} to {self.high:.2f}): {read}.{few}"
         )
 
@@ -215,7 +218,7 @@ def agreement(votes_a: pd.DataFrame, votes_b: pd.DataFrame | None = None, *, con
     )
 
 
-def _verdicts(votes: pd.DataFrame) -> pd.Series:  # type: ignore[type-arg]
+def _verdicts(votes: pd.DataFrame) -> pd.Series[int]:
     """One verdict per pair: 0 the trial whose id comes first, 1 the other, 2 a tie."""
     read = votes[votes["winner"].notna()]
     turned = (read["left"].astype(str) > read["right"].astype(str)).to_numpy(bool)
@@ -248,7 +251,7 @@ def _pairwise_share(counts: Floats) -> float:
     return float(((counts * (counts - 1)).sum(axis=1) / (m * (m - 1))).mean()) if len(counts) else math.nan
 
 
-def _kappa(two: np.ndarray) -> float:
+def _kappa(two: NDArray[np.int64]) -> float:
     if not len(two):
         return math.nan
     table = np.zeros((3, 3))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import warnings
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -100,7 +101,7 @@ def undo_vote(where: str | os.PathLike[str], *, voter: str) -> bool:
 
     Examples
     --------
-    >>> rk.undo_vote(tmp / "votes.jsonl", voter="human:ana")
+    >>> rk.undo_vote(tmp / "new.jsonl", voter="human:ana")
     False
     """
     standing = [(r["voted_at"], key) for key, r in _standing(_records(where)).items() if r["voter"] == voter]
@@ -128,9 +129,9 @@ def append_votes(votes: pd.DataFrame, where: str | os.PathLike[str]) -> int:
 
     Examples
     --------
-    >>> votes = rk.read_votes(tmp / "votes.jsonl")
-    >>> rk.append_votes(votes, tmp / "votes.jsonl")
-    0
+    >>> votes = rk.read_votes("data/votes-simulated.jsonl")
+    >>> rk.append_votes(votes, tmp / "all.jsonl"), rk.append_votes(votes, tmp / "all.jsonl")
+    (360, 0)
     """
     check(votes, needs=_NAMES)
     given = votes[votes["winner"].notna()]
@@ -164,7 +165,7 @@ def read_votes(*where: str | os.PathLike[str]) -> pd.DataFrame:
     Raises
     ------
     FrameError
-        For a line that is no vote, with its number. A torn last line, as a crash leaves it, is only warned of.
+        For a line that is no vote, with its number. A torn line, as a crash leaves it, is only warned of.
 
     Examples
     --------
@@ -175,7 +176,7 @@ def read_votes(*where: str | os.PathLike[str]) -> pd.DataFrame:
     ordered = sorted(standing.values(), key=lambda record: (record["voted_at"], _id(record)))
     frame = pd.DataFrame(ordered, columns=list(_NAMES))
     frame["voted_at"] = pd.to_datetime(frame["voted_at"], utc=True, format="ISO8601")
-    return frame.astype(_DTYPES)
+    return pd.DataFrame(frame.astype(_DTYPES))
 
 
 # ------------------------------------------------------------------------------------------------------- as lines
@@ -188,7 +189,7 @@ def _id(record: Mapping[str, Any]) -> str:
 
 def _checked(vote: Mapping[str, Any], place: str) -> dict[str, Any]:
     """A vote as it is written, or a `FrameError` that names what is wrong."""
-    record = {name: None if _missing(vote.get(name)) else vote[name] for name in _NAMES}
+    record: dict[str, Any] = {name: None if _missing(vote.get(name)) else vote[name] for name in _NAMES}
     if isinstance(record["voted_at"], datetime):
         moment = record["voted_at"]
         record["voted_at"] = (
@@ -229,7 +230,7 @@ def _is_file(where: str | os.PathLike[str]) -> bool:
 
 def _append(where: str | os.PathLike[str], records: Iterable[Mapping[str, Any]]) -> list[str]:
     """Write records durably and tell their ids."""
-    lines = {_id(r): json.dumps({k: v for k, v in r.items() if v is not None}, ensure_ascii=False) for r in records}
+    lines = {_id(r): json.dumps({k: v for k, v in r.items() if v is not None}) for r in records}
     if not _is_file(where):
         with Store(where) as store:
             for vote_id, line in lines.items():
@@ -240,15 +241,17 @@ def _append(where: str | os.PathLike[str], records: Iterable[Mapping[str, Any]])
     path = Path(where)
     try:
         torn = path.exists() and path.stat().st_size > 0 and path.read_bytes()[-1:] != b"\n"
-        text = "\n" * torn + "".join(line + "\n" for line in lines.values())
+        text = ("\n" * torn + "".join(line + "\n" for line in lines.values())).encode()
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            os.write(handle, text.encode())  # at once: two voters' lines never mix
+            written = os.write(handle, text)  # at once: two voters' lines never mix
             os.fsync(handle)
         finally:
             os.close(handle)
     except OSError as problem:
         raise StoreError(f"cannot write the votes to {path}: {problem.strerror or problem}") from problem
+    if written < len(text):
+        raise StoreError(f"only a part of the votes could be written to {path}: free space, and add them again")
     return list(lines)
 
 
@@ -258,44 +261,31 @@ def _records(where: str | os.PathLike[str]) -> list[dict[str, Any]]:
         if not (path / "store.sqlite").exists():
             return []
         with Store(path) as store:
-            return [_parsed(line, f"a vote in {store.path}") for line in store.notes("vote")]
+            return [record for line in store.notes("vote") if (record := _parsed(line, f"a vote in {store.path}"))]
     if not path.exists():
         return []
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
         raise FrameError(f"cannot read the votes in {path}: {problem}") from problem
-    lines, found = text.split("\n"), []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            found.append(_parsed(line, f"{path}:{number}"))
-        except FrameError:
-            if number < len(lines):
-                raise
-            _warn_torn(f"{path}:{number}")
-    return found
+    lines = enumerate(text.split("\n"), 1)
+    parsed = (_parsed(line, f"{path}:{number}") for number, line in lines if line.strip())
+    return [record for record in parsed if record is not None]
 
 
-def _warn_torn(place: str) -> None:
-    import warnings
-
-    warnings.warn(
-        f"{place}: the last line is torn, as a crash leaves it; it is left out", RetitlekitWarning, stacklevel=4
-    )
-
-
-def _parsed(line: str, place: str) -> dict[str, Any]:
+def _parsed(line: str, place: str) -> dict[str, Any] | None:
+    """A line as a record; None, with a warning, for one that a crash tore."""
     if line.startswith(("<<<<<<<", "=======", ">>>>>>>")):
         raise FrameError(
-            f"{place}: a mark of an unfinished merge: delete the lines <<<<<<<, ======= and >>>>>>>, keep all votes, and "
-            "set `votes.jsonl merge=union` in .gitattributes"
+            f"{place}: a mark of an unfinished merge: delete the lines <<<<<<<, ======= and >>>>>>>, keep all votes, "
+            "and set `votes.jsonl merge=union` in .gitattributes"
         )
     try:
         record = json.loads(line)
-    except ValueError as problem:
-        raise FrameError(f"{place}: not JSON ({problem})") from problem
+    except ValueError:
+        told = f"{place}: no whole line of JSON, as a crash leaves it: this vote is lost, and left out"
+        warnings.warn(told, RetitlekitWarning, stacklevel=2)
+        return None
     if not isinstance(record, dict):
         raise FrameError(f"{place}: a vote is a JSON object, not {type(record).__name__}")
     unknown = sorted(set(record) - {"undo", *_NAMES})
@@ -367,7 +357,7 @@ def located(variants: Variants, frame: pd.DataFrame, votes: pd.DataFrame) -> pd.
     found.loc[decided, "points"] = passes[0][decided]
     found = found[~(judged & (passes[0] == 0) & (passes[1] == 0)) & (found["one"] != found["other"])]
     found["weight"] = 1.0 / found.groupby(["voter", "pair"])["points"].transform("size")
-    return found.reset_index(drop=True)
+    return pd.DataFrame(found.reset_index(drop=True))
 
 
 def wins_of(found: pd.DataFrame, variants: Variants) -> Floats:

@@ -24,7 +24,7 @@ def test_the_python_of_the_readme_runs(tmp_path: Path) -> None:
     for block in BLOCKS:
         exec(block, names)
 
-    assert Path(str(names["path"])).exists()
+    assert Path(names["winner"]).exists()
     assert isinstance(names["model"], rk.Model)
 
 

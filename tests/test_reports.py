@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 import retitlekit as rk
+from retitlekit.cli import main
 
 from .conftest import ROOT
 
@@ -44,8 +45,8 @@ def test_what_it_holds(frame: pd.DataFrame, tmp_path: Path) -> None:
 
     assert board.attrs["sentence"] in page
     assert 2 == page.count("data:image/svg+xml;base64,")
-    assert "--- contract\n+++ contract-body\n@@" in page
-    assert "<th scope=\"col\">when (UTC)</th>" in page
+    assert "--- contract-lead\n+++ contract-body\n@@" in page
+    assert '<th scope="col">when (UTC)</th>' in page
     assert set(frame["title"].dropna()) == titles
     assert 10 == len(told["rows"])
     assert set(frame["body"]) == {row["opened"]["body"] for row in told["rows"]}
@@ -79,7 +80,9 @@ def test_it_is_small(tmp_path: Path, frame: pd.DataFrame) -> None:
 
 def test_an_unscored_frame(tmp_path: Path, frame: pd.DataFrame) -> None:
     """Without scores there is no leaderboard, and the rest stands."""
-    page = rk.report(frame[["article", "original_title", "title", "prompt"]], tmp_path / "r.html", title="A <look>").read_text(encoding="utf-8")
+    page = rk.report(
+        frame[["article", "original_title", "title", "prompt"]], tmp_path / "r.html", title="A <look>"
+    ).read_text(encoding="utf-8")
 
     assert "<h2>Leaderboard" not in page
     assert "<h1>A &lt;look&gt;</h1>" in page
@@ -90,3 +93,13 @@ def test_where_it_cannot_be_written(tmp_path: Path, frame: pd.DataFrame) -> None
     """A folder that is missing is named."""
     with pytest.raises(rk.RetitlekitError, match=r"nowhere/r.html: No such file"):
         rk.report(frame, tmp_path / "nowhere/r.html")
+
+
+def test_from_the_command_line(frame: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`retitlekit report` writes the same from a saved frame, and prints where."""
+    rk.write_frame(frame, tmp_path / "frame.parquet")
+    out = tmp_path / "r.html"
+
+    assert 0 == main(["report", str(tmp_path / "frame.parquet"), "--out", str(out), "--prompts", str(ROOT / "prompts")])
+    assert f"{out}\n" == capsys.readouterr().out
+    assert "contract-body" in out.read_text(encoding="utf-8")

@@ -19,7 +19,7 @@ def compare(
     rows: str = "article",
     columns: str | Sequence[str] | None = None,
     store: str | os.PathLike[str] = ".retitlekit",
-    limit: int = 50,
+    limit: int = 12,
 ) -> Grid:
     """Lay titles side by side: a row for each article, a column for each variant, the changed words marked.
 

@@ -1,6 +1,6 @@
 // Titles side by side: only the rows in sight are in the page, and only those near it were ever sent.
 
-const PAGE = 50, AHEAD = 300, PATIENCE_MS = 4000, TYPING_MS = 60;
+const PAGE = 24, AHEAD = 300, PATIENCE_MS = 4000, TYPING_MS = 60;
 const HELP = [
   ["↑ ↓ ← →", "move; j and k too"], ["Enter", "open the row: article, messages, completion"], ["Esc", "close"],
   ["/", "search"], ["b", "compare the others with this variant"], ["h", "hide this variant"], ["m", "mark names and numbers"],

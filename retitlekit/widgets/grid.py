@@ -85,7 +85,7 @@ class Grid(anywidget.AnyWidget):
     blind = t.Bool(False).tag(sync=True)
     seed = t.Int(0).tag(sync=True)
 
-    def __init__(self, sheet: Sheet, *, store: str | os.PathLike[str] = ".retitlekit", limit: int = 50) -> None:
+    def __init__(self, sheet: Sheet, *, store: str | os.PathLike[str] = ".retitlekit", limit: int = 12) -> None:
         self.comparison = Comparison(sheet, limit)
         self._sheet = sheet
         self._store = store

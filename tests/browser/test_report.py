@@ -45,7 +45,10 @@ def page(lab: Lab, path: Path) -> Iterator[Page]:
     page.rk_heard = []  # type: ignore[attr-defined]
     page.on("console", lambda message: page.rk_heard.append(message.text))  # type: ignore[attr-defined]
     page.on("pageerror", lambda error: page.rk_heard.append(str(error)))  # type: ignore[attr-defined]
-    page.on("request", lambda asked: page.rk_heard.append(asked.url) if not asked.url.startswith(("file:", "data:")) else None)  # type: ignore[attr-defined]
+    page.on(
+        "request",
+        lambda asked: page.rk_heard.append(asked.url) if not asked.url.startswith(("file:", "data:")) else None,
+    )  # type: ignore[attr-defined]
     page.goto(path.as_uri())
     expect(page.locator(".rk-outcome").first).to_be_visible()
     yield page
@@ -104,7 +107,9 @@ def test_hostile_text_is_text(page: Page) -> None:
     page.keyboard.press("Enter")
     seen = set()
     for number in range(len(HOSTILE)):
-        expect(grid.locator(".rk-panel h3")).to_have_text(grid.locator(f'[data-at="{number}"] .rk-first > div').text_content() or "")
+        expect(grid.locator(".rk-panel h3")).to_have_text(
+            grid.locator(f'[data-at="{number}"] .rk-first > div').text_content() or ""
+        )
         seen.add(grid.locator(f'[data-at="{number}"] [data-cell="0"]').text_content())
         page.keyboard.press("ArrowDown")
 
