@@ -103,8 +103,8 @@ def _parser() -> argparse.ArgumentParser:
         "report",
         help="write a frame as one HTML file to send to a colleague",
         formatter_class=formatter,
-        description="Write a frame as one HTML file: leaderboard, charts, titles side by side, prompts, costs. It needs\n"
-        "no network and holds every title, article and message of the frame. Nothing is spent.",
+        description="Write a frame as one HTML file: leaderboard, charts, titles side by side, prompts, costs.\n"
+        "It needs no network and holds every title, article and message of the frame. Nothing is spent.",
     )
     report.set_defaults(verb=_report)
     report.add_argument("frame", metavar="FRAME", help="a frame, as `retitlekit sweep --out` writes it")

@@ -40,7 +40,7 @@ def report(
     columns: str | Sequence[str] | None = None,
     store: str | os.PathLike[str] = ".retitlekit",
 ) -> Path:
-    """Write one HTML file to send to a colleague: leaderboard, charts, the grid, the prompts, what was run and its cost.
+    """Write one HTML file to send to a colleague: leaderboard, charts, grid, prompts, what was run and its cost.
 
     The file needs no network, no kernel and no other file, and forbids its page to load anything. Its grid searches,
     narrows, sorts, marks differences and opens rows as the one in the notebook does. It holds every title, article and
@@ -109,13 +109,17 @@ _GRID = '<div id="grid"><p>The grid needs JavaScript and a browser of 2023 or la
 def _page(title: str, body: str, rows: str) -> str:
     script = source("titles.js", "grid.js").replace("export default { render };", "") + source("report.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    policy = f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+    policy = (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
     style = source("titles.css", "grid.css", "report.css")
     made = f"retitlekit {retitlekit.__version__}, {datetime.now(UTC):%d %B %Y, %H:%M} UTC"
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-        f'<meta name="viewport" content="width=device-width"><title>{escape(title)}</title><style>{style}</style></head>'
+        f'<meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
+        f"<style>{style}</style></head>"
         f"<body><main><h1>{escape(title)}</h1><small>{escape(made)}</small>{body}</main>"
         f'<script type="application/octet-stream" id="rows">{rows}</script><script>{script}</script></body></html>\n'
     )
@@ -151,7 +155,8 @@ def _decision(board: pd.DataFrame | None) -> str:
     sentence = f'<p class="rk-answer">{escape(board.attrs["sentence"])}</p>' if "sentence" in board.attrs else ""
     confidence = board.attrs.get("confidence", 0.95)
     note = f"From and to: {100 * confidence:.0f} % intervals; the article is the unit."
-    return f'{sentence}<h2>Leaderboard</h2><div class="rk-scroll">{table(rows, columns=heads, caption=note, figures=figures)}</div>'
+    listed = table(rows, columns=heads, caption=note, figures=figures)
+    return f'{sentence}<h2>Leaderboard</h2><div class="rk-scroll">{listed}</div>'
 
 
 def _figure(value: Any, form: str) -> str:
@@ -171,8 +176,10 @@ def _charts(frame: pd.DataFrame, board: pd.DataFrame | None) -> str:
         (scores(frame, by=by, hue=hue), "Share of titles that pass"),
     ):
         file = io.BytesIO()
-        ax.figure.savefig(file, format="svg", metadata={"Date": None})
-        plt.close(ax.figure)
+        figure = ax.get_figure(root=True)
+        assert figure is not None, "axes that were just drawn have a figure"
+        figure.savefig(file, format="svg", metadata={"Date": None})
+        plt.close(figure)
         data = base64.b64encode(file.getvalue()).decode()
         drawn.append(f'<img alt="{escape(told)}" src="data:image/svg+xml;base64,{data}">')
     return f'<h2>Charts</h2><div class="rk-charts">{"".join(drawn)}</div>'
@@ -185,9 +192,8 @@ def _prompts(prompts: Sequence[Prompt]) -> str:
         parent = known.get(str(each.about.get("parent", "")))
         parts.append(f"<h3>{escape(each.name)}</h3><p>{escape(each.description)}</p>")
         if parent is not None:
-            parts.append(
-                f"<details open><summary>against {escape(parent.name)}</summary><pre>{escape(parent.diff(each))}</pre></details>"
-            )
+            diff = f"<summary>against {escape(parent.name)}</summary><pre>{escape(parent.diff(each))}</pre>"
+            parts.append(f"<details open>{diff}</details>")
         parts.append(f"<details><summary>the whole file</summary><pre>{escape(each.text)}</pre></details>")
     return f"<h2>Prompts</h2>{''.join(parts)}" if parts else ""
 
@@ -216,4 +222,5 @@ def _run(frame: pd.DataFrame) -> str:
             ]
         )
     heads = ["model", "trials", "without a title", "cost", "tokens written", "median seconds", "when (UTC)"]
-    return f'<h2>What was run</h2><div class="rk-scroll">{table(rows, columns=heads, figures=heads[1:3] + heads[4:6])}</div>'
+    listed = table(rows, columns=heads, figures=heads[1:3] + heads[4:6])
+    return f'<h2>What was run</h2><div class="rk-scroll">{listed}</div>'

@@ -73,7 +73,7 @@ def vote(
     by: str | Sequence[str] = ("prompt", "model", "temperature"),
     seed: int = 0,
 ) -> Arena:
-    """Vote blind on pairs of titles: which one is better for this article?
+    """Vote blind on pairs of titles: which one is better for its article.
 
     Keys: ``1`` left, ``2`` right, ``0`` a tie, ``b`` both bad, ``u`` undo, ``?`` help. Which prompt and model wrote a
     title is neither shown nor sent to the browser, sides are shuffled, and every eighth pair is an old one with its

@@ -1,4 +1,4 @@
-"""The arena: pairs of titles to vote on, blind. What is voted is on disk at once; who wrote what never leaves Python."""
+"""The arena: pairs of titles to vote on, blind. A vote is on disk at once; who wrote what never leaves Python."""
 
 from __future__ import annotations
 
@@ -130,9 +130,9 @@ class Arena(anywidget.AnyWidget):
         own = int((self._votes["voter"] == self.voter).sum())
         known = doubt(self._votes, self._frame, by=self._by) if len(self._votes) else None
         self.progress = {"votes": own, "pairs": self._possible, "doubt": known}
-        self.pairs = [self._told_pair(*each) for each in self._queue]
+        self.pairs = [self._told_pair(key, left, right) for key, _, left, right in self._queue]
 
-    def _told_pair(self, key: str, article: str, left: str, right: str) -> dict[str, Any]:
+    def _told_pair(self, key: str, left: str, right: str) -> dict[str, Any]:
         trial = self._trials.loc[left]
         body = trial.get("body")
         return {

@@ -154,8 +154,8 @@ class Grid(anywidget.AnyWidget):
             each metric for each variant.
         """
         rows = []
-        for start in range(0, self.total, _LONGEST_PAGE):
-            rows += self._page(start, self.total, details=True)
+        for first in range(0, self.total, _LONGEST_PAGE):
+            rows += self._page(first, self.total, details=True)
         means = self._sheet.means()
         for at, row in enumerate(rows):
             opened = self._opened(at)

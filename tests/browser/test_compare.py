@@ -154,7 +154,7 @@ def test_no_shortcut_reaches_the_notebook(desk: Notebook) -> None:
 
 def test_mouse(desk: Notebook) -> None:
     """Chips, lists and boxes choose rows and variants; what is shown is what Python gives."""
-    page, grid = desk.page, grid_in(desk)
+    grid = grid_in(desk)
     status = grid.get_by_role("status")
     expect(status).to_have_text("60 rows")
 
