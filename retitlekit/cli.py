@@ -1,4 +1,4 @@
-"""The command line: ``retitlekit sweep``, ``retitle``, ``lint``, ``models`` and ``lab``."""
+"""The command line: ``retitlekit sweep``, ``report``, ``retitle``, ``lint``, ``models`` and ``lab``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import Any
 
 import retitlekit as rk
 from retitlekit.html import visible
+from retitlekit.sheet import Sheet
+from retitlekit.sidebyside import Comparison
 
 OK, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 _EXIT_CODES = f"""exit codes:
@@ -139,6 +141,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     models.add_argument("--json", action="store_true", help="print JSON, one object per model")
 
+    report = verbs.add_parser(
+        "report",
+        help="write a frame as one HTML file to send to a colleague",
+        formatter_class=formatter,
+        description="Write a frame as one HTML file: leaderboard, charts, titles side by side, prompts, costs.\n"
+        "It needs no network and holds every title, article and message of the frame. Nothing is spent.",
+    )
+    report.set_defaults(verb=_report)
+    report.add_argument("frame", metavar="FRAME", help="a frame, as `retitlekit sweep --out` writes it")
+    report.add_argument("--out", default="report.html", metavar="FILE", help="file to write (%(default)s)")
+    report.add_argument("--prompts", metavar="PATH", help="file or folder of .prompt files to print in it")
+    report.add_argument("--store", default=".retitlekit", metavar="DIR", help="where notes are kept (%(default)s)")
+
     lab = verbs.add_parser("lab", help="open JupyterLab, ready to run", description="Open JupyterLab.")
     lab.set_defaults(verb=_lab)
     lab.add_argument("notebook", nargs="?", default=".", metavar="PATH", help="notebook or folder to open")
@@ -236,7 +251,7 @@ def _show(frame: Any, board: Any, prompt: str | None) -> None:
     passed = frame.groupby("prompt", observed=True)["passed"].mean().fillna(0.0)
     shown = prompt or passed.idxmax()
     print(f"Side by side, under the prompt {shown} (rk.compare(frame) shows all):\n")
-    print(rk.compare(frame[frame["prompt"] == shown], limit=3))
+    print(Comparison(Sheet(frame[frame["prompt"] == shown]), limit=3))
 
 
 def _summary(frame: Any, board: Any) -> dict[str, Any]:
@@ -312,6 +327,12 @@ def _models(args: argparse.Namespace) -> int:
         for row in group.itertuples():
             print(f"  {'✓' if row.usable else '·'} {row.model:<{width}}  {row.note}")
     print("\n✓ can be used now.  Any LiteLLM id works once its key is in the environment.")
+    return OK
+
+
+def _report(args: argparse.Namespace) -> int:
+    prompts = rk.load_prompts(args.prompts) if args.prompts else {}
+    print(rk.report(rk.read_frame(args.frame), args.out, prompts=prompts, store=args.store))
     return OK
 
 

@@ -159,3 +159,17 @@ def _counts(votes: pd.DataFrame | None) -> dict[frozenset[str] | str, int]:
             counts[frozenset((left, right))] += 1
             counts[article] += 1
     return counts
+
+
+def doubt(votes: pd.DataFrame, frame: pd.DataFrame, *, by: str | Sequence[str] = BY, seed: int = 0) -> float:
+    """How likely it is, after the votes, that the variant which leads is not the best: from 0 to 1.
+
+    The share of 2,000 draws from the posterior of Bradley and Terry's strengths (Laplace's approximation) in which
+    another variant is the strongest.
+    """
+    variants = Variants.of(frame, by)
+    wins = wins_of(located(variants, frame, votes), variants).sum(axis=0)
+    middle = strengths.bradley_terry(wins[None], ridge=_DRAWN_RIDGE)[0]
+    spread = np.linalg.cholesky(strengths.covariance(wins, middle, ridge=_DRAWN_RIDGE))
+    drawn = middle[:, None] + spread @ np.random.default_rng(seed).standard_normal((len(middle), 2000))
+    return float((drawn.argmax(axis=0) != middle.argmax()).mean())

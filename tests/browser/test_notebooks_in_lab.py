@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ..conftest import ROOT
-from .lab import Lab, running_lab
+from .conftest import SHOTS
+from .lab import Lab
 
 pytestmark = pytest.mark.browser
 NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    root = tmp_path_factory.mktemp("lab")
-    for folder in ("data", "prompts", "notebooks"):
-        shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns(".*", "winners"))
-    with running_lab(root) as lab:
-        yield lab
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
@@ -29,9 +19,7 @@ def test_a_notebook_runs(lab: Lab, name: str) -> None:
     """Run All ends without an error in a cell or in the browser's console."""
     notebook = lab.open(f"notebooks/{name}")
     notebook.run_all()
-    shots = ROOT / "shots"
-    shots.mkdir(exist_ok=True)
-    notebook.page.screenshot(path=shots / f"{Path(name).stem}.png")
+    notebook.page.screenshot(path=SHOTS / f"{Path(name).stem}.png")
 
     assert [] == notebook.errors()
     assert [] == notebook.console
