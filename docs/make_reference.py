@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from pathlib import Path
 
 import retitlekit as rk
@@ -42,7 +43,7 @@ MODULES = {"charts": "Charts: `rk.charts`", "scorers": "Scorers: `rk.scorers`"}
 def entry(name: str, thing: object, prefix: str = "rk") -> str:
     """One name with its signature and docstring."""
     signature = str(inspect.signature(thing)) if callable(thing) else ""
-    signature = signature.replace("'", "")
+    signature = re.sub(r"<function (\w+) at 0x[0-9a-f]+>", r"\1", signature.replace("'", ""))
     heading = f"### `{name}`\n\n```python\n{prefix}.{name}{signature}\n```\n"
     return f"{heading}\n```text\n{inspect.getdoc(thing)}\n```\n"
 

@@ -77,7 +77,7 @@ def _from_yaml(text: str, what: str, first: int = 0) -> Any:
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > _DEEPEST:
                 raise PromptError(f"{what}: not YAML that can be read: it nests more than {_DEEPEST} deep")
-            if isinstance(event, yaml.AliasEvent):  # a few lines of these can stand for gigabytes
+            if isinstance(event, yaml.AliasEvent) and event.start_mark:  # a few lines of these can stand for gigabytes
                 raise PromptError(
                     f"{what}: line {event.start_mark.line + 1 + first}: write out what *{event.anchor} is"
                 )

@@ -21,9 +21,10 @@ import numpy as np
 import pandas as pd
 import traitlets as t
 
-from retitlekit.claims import name_claims, number_claims
 from retitlekit.errors import FrameError, RetitlekitWarning
+from retitlekit.figures import number_claims
 from retitlekit.html import visible
+from retitlekit.names import name_claims
 from retitlekit.notes import add_note, read_notes
 from retitlekit.sheet import ONLY, Outcome, Sheet
 from retitlekit.sidebyside import Comparison
