@@ -92,7 +92,8 @@ class Store:
                 for statement in _SCHEMA.split(";"):
                     self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version = {FORMAT}")
-            self._db.execute(_NOTES)  # came after the first stores
+            if found <= FORMAT:
+                self._db.execute(_NOTES)  # came after the first stores
         finally:
             self._db.execute("COMMIT")
         if found > FORMAT:
