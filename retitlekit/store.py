@@ -331,7 +331,8 @@ class Store:
             found = self._db.execute("PRAGMA user_version").fetchone()[0]
             for statement in {0: _SCHEMA, 1: _FROM_FORMAT_1}.get(found, "").split(";"):
                 self._db.execute(statement)
-            self._db.execute(_NOTES)
+            if found <= FORMAT:
+                self._db.execute(_NOTES)
             if found < FORMAT:
                 self._db.execute(f"PRAGMA user_version = {FORMAT}")
         if found > FORMAT:

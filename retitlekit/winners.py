@@ -81,7 +81,7 @@ def save_winner(
     force : bool
         Save the first row even when there is no winner; the file says with whom it is tied.
     confirmation : Confirmation, optional
-        What `confirm` found; it goes into the file too.
+        What `confirm` found; it goes into the file too. One that does not confirm needs `force`.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def save_winner(
     Raises
     ------
     FrameError
-        When the board is none, does not rank prompts, or has no winner.
+        When the board is none, does not rank prompts, or has no winner, or unseen articles did not confirm it.
     PromptError
         When the prompt is missing, was edited since the sweep, or the saved file does not render what was tested.
 
@@ -116,6 +116,7 @@ def save_winner(
     if "prompt" not in by:
         raise FrameError(f"this board ranks {', '.join(by)}, not prompts: there is no prompt to save")
     row = _chosen(board, force)
+    confirmed = _confirmed(confirmation, row, by, force)
     tested = frame[same(frame, row[by].to_dict())]
     if tested.empty:
         raise FrameError("the frame has no trial of the board's winner: give the frame that was decided on")
@@ -127,7 +128,7 @@ def save_winner(
         name=name or f"{parent.name}-winner",
         model=endpoint.get("id"),
         temperature=None if heat is None else float(heat),
-        about=_passport(board, row, frame, parent, endpoint) | _confirmed(confirmation, row, by),
+        about=_passport(board, row, frame, parent, endpoint) | confirmed,
     )
     revised = _with_params(revised, json.loads(_only(tested, "params")))
     path = save_prompt(revised, folder)
@@ -140,11 +141,15 @@ def save_winner(
     return Winner(path, saved, parent.diff(saved))
 
 
-def _confirmed(confirmation: Confirmation | None, row: pd.Series[Any], by: Sequence[str]) -> dict[str, Any]:
+def _confirmed(
+    confirmation: Confirmation | None, row: pd.Series[Any], by: Sequence[str], force: bool
+) -> dict[str, Any]:
     if confirmation is None:
         return {}
     if confirmation.winner != variant_name(row[list(by)].to_dict()):
         raise FrameError(f"the confirmation is of {confirmation.winner}, not of the variant to be saved")
+    if confirmation.verdict != "confirmed" and not force:
+        raise FrameError(f"{confirmation} Pass force=True to save it all the same")
     measured = {name: round(getattr(confirmation, name), 4) for name in ("difference", "low", "high", "p")}
     about = {"verdict": confirmation.verdict, "over": confirmation.incumbent, "n_articles": confirmation.n_articles}
     return {"confirmation": about | measured}

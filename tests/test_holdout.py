@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -158,3 +159,16 @@ def test_confirmation_goes_into_the_winners_file(decided: tuple[pd.DataFrame, pd
     other.attrs = board.attrs
     with pytest.raises(rk.FrameError, match="the confirmation is of p2"):
         rk.save_winner(other, frame, PROMPTS, tmp_path, confirmation=found)
+
+
+def test_a_winner_that_was_not_confirmed_needs_force(
+    decided: tuple[pd.DataFrame, pd.DataFrame], tmp_path: Path
+) -> None:
+    """What unseen articles did not show is refused; forced, the file says what they showed."""
+    board, frame = decided
+    found = replace(confirm(decided, tmp_path), verdict="not confirmed")
+    with pytest.raises(rk.FrameError, match=r"Not confirmed: on 10 unseen articles .* Pass force=True"):
+        rk.save_winner(board, frame, PROMPTS, tmp_path, confirmation=found)
+    saved = rk.save_winner(board, frame, PROMPTS, tmp_path, confirmation=found, force=True)
+
+    assert "not confirmed" == saved.prompt.about["confirmation"]["verdict"]
