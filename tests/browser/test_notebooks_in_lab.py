@@ -26,12 +26,12 @@ def test_a_notebook_runs(lab: Lab, name: str) -> None:
 
 
 def test_the_first_notebook_shows_what_it_promises(lab: Lab) -> None:
-    """A finished progress bar, the side-by-side table with its differences, and the charts are on the page."""
+    """A finished progress bar, the titles side by side with their differences, and the charts are on the page."""
     notebook = lab.open("notebooks/01_first_sweep.ipynb")
     notebook.command("notebook:toggle-all-cell-line-numbers")
     notebook.run_all()
     page = notebook.page
 
-    for selector in ("table del", "table ins", ".jp-OutputArea-output img", ".jp-OutputArea-output .widget-hprogress"):
+    for selector in (".rk-grid del", ".rk-grid ins", ".jp-OutputArea-output img", ".jp-OutputArea-output .widget-hprogress"):
         page.wait_for_selector(f".jp-Notebook {selector}", state="attached")
     assert page.locator(".jp-OutputArea-output img").count() >= 3
