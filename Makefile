@@ -10,7 +10,7 @@ PIP     = $(BIN)/python -m pip --disable-pip-version-check install --quiet --con
 
 demo: $(VENV)/.ready
 	$(BIN)/retitlekit sweep --models baseline/prefix baseline/lead-compress baseline/lexrank \
-		--temperatures 0 0.3 0.7 --repeats 2 --out demo.parquet
+		--temperatures 0 0.3 0.7 --repeats 2 --show contract-body --out demo.parquet
 
 lab: $(VENV)/.ready
 	$(BIN)/retitlekit lab notebooks/01_first_sweep.ipynb
@@ -36,6 +36,8 @@ screenshots: $(VENV)/.ready-dev
 benchmarks: $(VENV)/.ready-dev
 	$(BIN)/python benchmarks/baselines.py
 	$(BIN)/python benchmarks/ground.py
+	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/pages.py
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -1,8 +1,7 @@
 """Time what every session starts with: ``python benchmarks/ground.py``.
 
-`import retitlekit`; a plan of a million trials with its peak memory; its way through Parquet; and a sweep over HTTP
-against the loopback server of the tests beside a bare `litellm.acompletion` loop over the same requests, in one run.
-Each figure is the median of fresh processes. Prints a Markdown table.
+`import retitlekit`, a plan of a million trials with its peak memory, and its way through Parquet. Each figure is the
+median of fresh processes. Prints a Markdown table.
 """
 
 from __future__ import annotations
@@ -45,44 +44,6 @@ print(json.dumps({
 }))
 """
 
-SWEEP = """
-import asyncio, json, sys, tempfile, time
-sys.path.insert(0, ".")
-import retitlekit as rk
-from retitlekit import models
-from tests.loopback import Loopback
-litellm = models._litellm()
-articles = [rk.Article(f"a{n}", f"Council votes on bridge {n}", "The council voted. " * 60) for n in range(50)]
-prompts = [rk.Prompt(f"p{n}", f"Prompt {n}: {{{{ title | safe }}}} {{{{ body | safe }}}}") for n in range(10)]
-with Loopback() as server, tempfile.TemporaryDirectory() as store:
-    model = rk.Model("openai/model-a", api_base=server.base)
-    trials = rk.plan(prompts, articles, models=model, temperatures=0.7)
-    start = time.perf_counter()
-    rk.run(trials, store=store, progress=False)
-    ours = time.perf_counter() - start
-    start = time.perf_counter()
-    rk.run(trials, store=store, progress=False)
-    cached = time.perf_counter() - start
-
-    async def loop():
-        todo = iter(trials.messages.tolist())
-        async def work():
-            for text in todo:
-                await litellm.acompletion(model="openai/model-a", messages=json.loads(text), temperature=0.7,
-                                          api_base=server.base, api_key="none", max_retries=0)
-        await asyncio.gather(*(work() for _ in range(32)))
-
-    start = time.perf_counter()
-    asyncio.run(loop())
-    bare = time.perf_counter() - start
-print(json.dumps({
-    "sweep of 500 trials over HTTP, s": ours,
-    "the same requests in a bare acompletion loop, s": bare,
-    "ratio": ours / bare,
-    "the sweep again, from the store, s": cached,
-}))
-"""
-
 
 def figures(code: str) -> dict[str, list[float]]:
     """Run `code` in fresh processes and collect what it prints."""
@@ -96,7 +57,7 @@ def figures(code: str) -> dict[str, list[float]]:
 def main() -> None:
     """Print the table."""
     print(f"| figure | median of {ROUNDS} | min | max |\n|---|---|---|---|")
-    for code in (IMPORT, PLAN, SWEEP):
+    for code in (IMPORT, PLAN):
         for name, values in figures(code).items():
             print(f"| {name} | {statistics.median(values):.3g} | {min(values):.3g} | {max(values):.3g} |")
 

@@ -1,114 +1,160 @@
-"""How often the gates `numbers` and `names` cry wolf on people's titles, what they let through, and score()'s speed.
+"""How often the gates cry wolf on people's titles, what they find of what was spoilt on purpose, and score()'s speed.
 
-    python benchmarks/scorers.py ARTICLES.jsonl
+    python benchmarks/scorers.py ARTICLES.jsonl [MORE.jsonl …] [--unseen OTHERS.jsonl …]
 
-False alarms: the titles that people wrote, checked against the bodies alone. Recall: the same titles with one name
-swapped for a name of another article, or one number changed to another; only names and numbers that do not stand in the
-article are put in. Such corruptions are unit tests, not the errors that models make (Goyal and Durrett 2021). The
-result is printed and written to benchmarks/scorers.md.
+Everything goes through `rk.score`. False alarms: the titles that people wrote, checked against the bodies alone. What
+is found: titles and headline-like trims of the articles' own sentences, spoilt by `corruptions.py`; once against the
+body alone, once with the unspoilt title as the original title, as in a sweep. The tables are printed and written to
+benchmarks/scorers.md.
 """
 
 from __future__ import annotations
 
 import random
-import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
+from datetime import date
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from corruptions import BUILDERS, Spoilt, title_case
+from rewrites import rewrites
+from translations import TRANSLATED
 
 import retitlekit as rk
-from retitlekit.claims import Claims, name_claims, number_claims
+from retitlekit import scorers
+from retitlekit.casing import recased
+from retitlekit.gates import NO_TITLE
 
-SEEDS = range(10)
+SEEDS = range(2)
 TITLES = 100_000
-ONES = "zero one two three four five six seven eight nine ten eleven twelve".split()
-SMALL = set("a an and as at but by for from if in nor of on or so the to up with yet".split())
-RUN = re.compile(r"\b[A-Z][\w.]*(?:[ -][A-Z][\w.]*)*")
-NUMBER = re.compile(rf"\b(?:\d[\d,]*(?:\.\d+)?|{'|'.join(ONES[2:])})\b", re.IGNORECASE)
-Corrupt = Callable[[list[rk.Article], random.Random], Iterator[tuple[str, rk.Article]]]
-Check = Callable[[str, rk.Article], Claims | None]
+OPT_IN = [scorers.width, scorers.fits("google", "characters", "social", "push", "newsletter"), scorers.casing]
+GATES = {"numbers": "numbers", "units": "numbers", "names": "names"}
 
 
-def entities(articles: list[rk.Article]) -> list[list[str]]:
-    """For each article the capitalised runs of its title that its body has, and that no body has in lower case."""
-    lower = set(re.findall(r"\b[a-z]+\b", " ".join(article.body for article in articles)))
-    found = []
-    for article in articles:
-        inside = set(re.findall(rf"(?<=[a-z,] ){RUN.pattern}", article.body))
-        found.append([run for run in RUN.findall(article.title) if run in inside and run.lower() not in lower])
-    return found
+def judged(titles: Iterable[str], articles: Iterable[rk.Article], which: list[scorers.Scorer]) -> pd.DataFrame:
+    """Scores of each title against the article beside it."""
+    articles = list(articles)
+    numbered = [
+        rk.Article(str(n), a.title, a.body, published_at=a.published_at, language=a.language)
+        for n, a in enumerate(articles)
+    ]
+    frame = pd.DataFrame({"title": pd.array(list(titles), "string"), "article": [a.id for a in numbered]})
+    return rk.score(frame, which, articles=numbered)
 
 
-def swapped_names(articles: list[rk.Article], rng: random.Random) -> Iterator[tuple[str, rk.Article]]:
-    """Titles with one name replaced by a name of another article that this article does not have."""
-    names_of = entities(articles)
-    for article, olds in zip(articles, names_of, strict=True):
-        for old in olds:
-            for _ in range(50):
-                new = rng.choice(rng.choice(names_of) or [""])
-                if new and not re.search(rf"\b{re.escape(new)}", f"{article.title} {article.body}", re.IGNORECASE):
-                    yield article.title.replace(old, new, 1), article
-                    break
+def bare(article: rk.Article) -> rk.Article:
+    """The article without its title, so that the body alone speaks."""
+    return rk.Article(article.id, NO_TITLE, article.body, published_at=article.published_at, language=article.language)
 
 
-def changed_numbers(articles: list[rk.Article], rng: random.Random) -> Iterator[tuple[str, rk.Article]]:
-    """Titles with one number replaced by a number that this article does not have."""
-    for article in articles:
-        text = f"{article.title} {article.body}".casefold()
-        for found in NUMBER.finditer(article.title):
-            for _ in range(50):
-                shown, writings = another_number(found[0].casefold(), rng)
-                if not any(re.search(rf"(?<![\d.,]){re.escape(writing)}(?!\d)", text) for writing in writings):
-                    yield article.title[: found.start()] + shown + article.title[found.end() :], article
-                    break
+def titled(article: rk.Article, title: str) -> rk.Article:
+    """The article with another original title."""
+    return rk.Article(article.id, title, article.body, published_at=article.published_at, language=article.language)
 
 
-def another_number(old: str, rng: random.Random) -> tuple[str, list[str]]:
-    """A number near or far from the old one in the same style, and all its writings."""
-    if old in ONES:
-        new = rng.choice([n for n in range(2, 13) if n != ONES.index(old)])
-        return ONES[new], [ONES[new], str(new)]
-    value = float(old.replace(",", ""))
-    value = rng.choice([value + 1, max(value - 1, 2), value + 10, value * 2 + 3, value * 10 + 1, rng.randint(2, 999)])
-    plain, grouped = f"{value:.12g}", f"{value:,.12g}"
-    spelled = [ONES[int(value)]] if value in range(len(ONES)) else []
-    return grouped if "," in old else plain, [plain, grouped, *spelled]
+def false_alarms(articles: list[rk.Article]) -> list[str]:
+    """A line for each gate: how many of people's titles fail it."""
+    titles, bodies = [article.title for article in articles], list(map(bare, articles))
+    default = [scorer for scorer in scorers.DEFAULT if scorer is not scorers.rewritten]
+    plain = judged(titles, bodies, default)
+    shown = judged(map(title_case, titles), bodies, default)
+    rest = judged(titles, bodies, OPT_IN)
+    lines = []
+    for frame, other, note in ((plain, shown, ""), (rest, rest, "opt-in")):
+        for name in (name for name in frame if name.startswith("gate_")):
+            asked, failed = frame[name].notna().sum(), frame[name].eq(False).sum()
+            cased = f"{other[name].eq(False).mean():.1%}" if frame is plain else ""
+            share = f"{failed / asked:.1%}" if asked else "–"
+            lines.append(f"| {name.removeprefix('gate_')} {note} | {failed} of {asked} | {share} | {cased} |")
+    passed, cased = plain["passed"], f"{shown['passed'].mean():.1%}"
+    lines.append(f"| **all default gates passed** | {passed.sum()} of {len(titles)} | {passed.mean():.1%} | {cased} |")
+    return lines
 
 
-def title_case(title: str) -> str:
-    """As many models write titles."""
-    words = title.split()
-    return " ".join(w if i and w.lower() in SMALL else w[:1].upper() + w[1:] for i, w in enumerate(words))
+def found(kind: str, spoilt: list[Spoilt], style: Callable[[str], str]) -> tuple[str, str, str]:
+    """The share found by the body alone and with the original title, and the share of unspoilt titles that fail."""
+    gate, which = GATES.get(kind, kind), [scorers.numbers, scorers.names, scorers.qualifiers]
+    bad = [style(each.bad) for each in spoilt]
+    alone = judged(bad, [bare(each.article) for each in spoilt], which)
+    beside = judged(bad, [titled(each.article, each.good) for each in spoilt], which)
+    goods = list({(each.good, each.article.id): each for each in spoilt}.values())
+    kept = judged([style(each.good) for each in goods], [bare(each.article) for each in goods], which)
+    rates = [frame[f"gate_{gate}"].eq(False).mean() for frame in (alone, beside, kept)]
+    return f"{rates[0]:.1%}", f"{rates[1]:.1%}", f"{rates[2]:.1%} of {len(goods):,}"
 
 
-def numbers_of(title: str, article: rk.Article) -> Claims:
-    """As the gate does, without the original title."""
-    return number_claims(title, article.body, published_at=article.published_at)
+def corruptions(articles: list[rk.Article]) -> list[str]:
+    """A line for each kind of corruption."""
+    lines = []
+    for kind, build in BUILDERS.items():
+        spoilt = list(
+            {(s.bad, s.article.id): s for seed in SEEDS for s in build(articles, random.Random(seed))}.values()
+        )
+        styles = (
+            [("", str)] if kind != "names" else [("", str), (", Title Case", title_case), (", CAPITALS", str.upper)]
+        )
+        for told, style in styles:
+            alone, beside, kept = found(kind, spoilt, style)
+            lines.append(f"| {kind}{told} | {len(spoilt):,} | {alone} | {beside} | {kept} |")
+    return lines
 
 
-def names_of(title: str, article: rk.Article) -> Claims | None:
-    """As the gate does, without the original title."""
-    return name_claims(title, article.body)
+def translations(articles: list[rk.Article]) -> str:
+    """How many titles in the wrong language are found."""
+    by_title = {article.title: article for article in articles}
+    pairs = [
+        (line.split(" ", 1)[1], by_title[title])
+        for title, lines in TRANSLATED.items()
+        for line in lines.strip().splitlines()
+        if title in by_title
+    ]
+    if not pairs:
+        return "The articles of the translated titles are not among these."
+    frame = judged([title for title, _ in pairs], [bare(article) for _, article in pairs], [scorers.language])
+    return f"{frame['gate_language'].eq(False).sum()} of {len(pairs)} translated titles are found by `language`."
 
 
-def measure(name: str, articles: list[rk.Article], check: Check, corrupt: Corrupt, style: Callable[[str], str]) -> str:
-    """One line of the table."""
-    judged = [check(style(article.title), article) for article in articles]
-    claiming = sum(bool(claims and claims.made) for claims in judged)
-    alarms = sum(bool(claims and claims.unsupported) for claims in judged)
-    corrupted = [pair for seed in SEEDS for pair in corrupt(articles, random.Random(seed))]
-    found = [check(style(title), article) for title, article in corrupted]
-    recall = np.mean([bool(claims and claims.unsupported) for claims in found])
-    rate, of_claiming = alarms / len(articles), alarms / max(claiming, 1)
-    return f"| {name} | {alarms} ({rate:.1%}) | {of_claiming:.1%} of {claiming} | {recall:.1%} of {len(corrupted):,} |"
+def rewritten(articles: list[rk.Article]) -> str:
+    """How the default gates judge rewrites in the manner of models, faithful and not."""
+    by_title = {article.title: article for article in articles}
+    pairs = [(by_title[old], new, gate) for old, new, gate in rewrites() if old in by_title]
+    if not pairs:
+        return "The articles of the rewrites are not among these."
+    frame = judged([new for _, new, _ in pairs], [article for article, _, _ in pairs], list(scorers.DEFAULT))
+    good, passed = np.array([gate is None for _, _, gate in pairs]), frame["passed"].to_numpy(bool)
+    found = [gate is not None and not frame[f"gate_{gate}"].iloc[n] for n, (_, _, gate) in enumerate(pairs)]
+    return (
+        f"Of {good.sum()} faithful rewrites in the manner of models {passed[good].sum()} pass all default gates; of "
+        f"{(~good).sum()} unfaithful ones {sum(found)} fail the gate that should say so, {(~passed[~good]).sum()} fail "
+        "any."
+    )
+
+
+def casings(articles: list[rk.Article]) -> str:
+    """How many titles of one style are found by the gate for another."""
+    ap = {a.id: told for a in articles if (told := recased(a.title, "ap", a.body))}
+    chosen = [bare(article) for article in articles if article.id in ap]
+    rates = [
+        judged(ap.values(), chosen, [partial(scorers.casing, style=style)])["gate_casing"].eq(False).mean()
+        for style in ("sentence", "ap")
+    ]
+    found = f"`casing` finds {rates[0]:.1%} not in sentence style, {rates[1]:.1%} not in AP style."
+    return f"Of {len(chosen)} titles put into AP style, {found}"
+
+
+def means(articles: list[rk.Article]) -> str:
+    """Mean scores of people's titles."""
+    frame = judged([a.title for a in articles], map(bare, articles), list(scorers.DEFAULT))
+    names = ["lead_coverage", "entity_coverage", "hype", "simplicity"]
+    return ", ".join(f"{name} {frame[f'score_{name}'].mean():.2f}" for name in names)
 
 
 def seconds(articles: list[rk.Article]) -> float:
-    """CPU seconds of the default scorers for 100,000 distinct titles of these articles."""
+    """CPU seconds of the default scorers for 100,000 distinct titles of these articles, messages included."""
     rng, words = random.Random(0), [article.title.split() for article in articles]
     codes = np.arange(TITLES) * len(articles) // TITLES
     titles = []
@@ -116,42 +162,63 @@ def seconds(articles: list[rk.Article]) -> float:
         title = list(words[code])
         title.insert(rng.randrange(len(title) + 1), rng.choice(rng.choice(words)))
         titles.append(" ".join([*title, rng.choice(rng.choice(words))]))
-    columns = {"article": "id", "original_title": "title", "body": "body"}
-    frame = pd.DataFrame(
-        {"title": pd.array(titles, dtype="string"), "repairs": pd.array([""] * TITLES, dtype="string")}
+    prompt = next(iter(rk.load_prompts(Path(__file__).parent.parent / "prompts").values()))
+    trials = rk.plan({prompt.name: prompt}, articles, models=["baseline/prefix"])
+    frame = (
+        trials.iloc[codes]
+        .reset_index(drop=True)
+        .assign(title=pd.array(titles, "string"), repairs=pd.array([""] * TITLES, "string"), status="ok")
     )
-    for name, field in columns.items():
-        texts = pd.Series([getattr(article, field) for article in articles])
-        frame[name] = texts.iloc[codes].astype("category").array
     start = time.process_time()
     rk.score(frame)
     return time.process_time() - start
 
 
 def main() -> None:
-    """Measure, print and write the table."""
-    articles = list(rk.load_articles(sys.argv[1]))
-    lines = [
-        measure("numbers", articles, numbers_of, changed_numbers, str),
-        measure("names", articles, names_of, swapped_names, str),
-        measure("names, Title Case", articles, names_of, swapped_names, title_case),
-        measure("names, CAPITALS", articles, names_of, swapped_names, str.upper),
+    """Measure, print and write the tables."""
+    parts = [
+        "# What the gates find, and how often they cry wolf",
+        "",
+        "`python benchmarks/scorers.py ARTICLES.jsonl …` makes this file from real runs "
+        f"({date.today():%d %B %Y}). The titles that people",
+        "wrote are checked against the bodies alone. Rules were written with some of these articles in view, judged on",
+        "others, unseen. Corruptions are unit tests, not the errors that models make (Goyal and Durrett 2021).",
     ]
-    text = "\n".join(
-        [
-            "# What the gates numbers and names find",
+    unseen = False
+    for path in sys.argv[1:]:
+        unseen |= path == "--unseen"
+        if path == "--unseen":
+            continue
+        articles = [article for article in rk.load_articles(path) if article.language in (None, "en")]
+        parts += [
             "",
-            f"{len(articles)} articles; the titles that people wrote, checked against the bodies alone. In a sweep the",
-            "original title supports a rewrite too. `python benchmarks/scorers.py ARTICLES.jsonl` makes this file.",
+            f"## {len(articles)} English articles of {Path(path).name}, {'unseen' if unseen else 'seen'}",
             "",
-            "| gate | false alarms, of all titles | of titles that claim any | corruptions found |",
+            "| gate | false alarms | share | in Title Case |",
             "|---|---|---|---|",
-            *lines,
+            *false_alarms(articles),
             "",
-            f"`score()` with its default scorers: {seconds(articles):.0f} CPU seconds for {TITLES:,} distinct titles.",
+            "| what was spoilt | titles | by the body alone | with the original title | unspoilt ones that fail |",
+            "|---|---|---|---|---|",
+            *corruptions(articles),
             "",
+            translations(articles),
+            "",
+            rewritten(articles),
+            "",
+            casings(articles),
+            "",
+            f"Mean scores of people's titles: {means(articles)}.",
         ]
-    )
+        print("\n".join(parts), flush=True)
+    first = list(rk.load_articles(sys.argv[1]))
+    parts += [
+        "",
+        "## Speed",
+        "",
+        f"`score()` with its default scorers: {seconds(first):.0f} CPU seconds for {TITLES:,} distinct titles.",
+    ]
+    text = "\n".join([*parts, ""])
     Path(__file__).with_suffix(".md").write_text(text, encoding="utf-8")
     print(text)
 

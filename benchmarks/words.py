@@ -13,26 +13,27 @@ from pathlib import Path
 from retitlekit.words import bases
 
 YOUNGER = """
-"" abortionist airstrike aka alright antiviral anymore app ayatollah backbencher backlash ballpark benchmark biometric
-biopic bitcoin blockbuster blockchain blog blogger boardroom bookmaker broadband brokerage burqa cafe carjacking
-carmaker chatbot cheque childcare climate coronavirus cricketer cryptocurrency cyber cyclist debutant deepfake demo
-deploy derby detainee diva dossier download downside downturn drone dronestrike drugmaker ebook entrepreneur eponymous
-equalizer euro eurozone extremist fax fintech firefight firewall flotation footage footballer fracking frontbencher
-frontline frontman furore gaffe gameplay geek genocide gigabyte giveaway glitch globalization goalkeeper
-groundbreaking hacker handheld handset headscarf headset heatwave heptathlon hijab hijacker hotspot hype iconic
-immersive impeach incumbent indie infighting influencer infrared insurgency insurgent jihad jihadist keynote landline
-laptop lawmaker linesman livestream lockdown login logistical malware mega megapixel meme memorabilia microchip
-midfielder militant modem mogul morph mosque multiplayer nanny offline offside online onside opioid organizer outage
-outsourcing pandemic paparazzi paralyze payout penalize pensioner phishing physio pixel playlist playoff podcast
-pollster porn privatization protege protester quarterback quarterfinal rainforest ransomware ref reggae regulatory
+abortionist aftershock airspace airstrike aka alright antiviral anymore app ayatollah backbencher backlash ballpark
+benchmark biometric biopic bitcoin blockbuster blockchain blog blogger boardroom bookmaker broadband brokerage burqa
+cafe carjacking carmaker chatbot cheque childcare climate contactee coronavirus cricketer crypto cryptocurrency cyber
+cyclist debutant deepfake demo deploy derby detainee diva dossier download downside downturn drone dronestrike
+drugmaker ebook entrepreneur eponymous equalizer euro eurozone extremist fax fintech firefight firewall flotation
+footage footballer fracking frontbencher frontline frontman furore gaffe gameplay geek genocide gigabit gigabyte
+giveaway glitch globalization goalkeeper gran groundbreaking hacker handheld handset headscarf headset heatwave
+heptathlon hijab hijacker homebuyer hotspot hype iconic immersive impeach incumbent indie infighting influencer
+infrared insurgency insurgent jihad jihadist keynote kingpin landline laptop lawmaker linesman livestream lockdown
+login logistical malware mega megapixel meme memorabilia microchip midfielder militant modem mogul morph mosque
+mudslide multiplayer nanny offline offside ombudsman online onside opioid organizer outage outsourcing pandemic
+paparazzi paralyze payout peacekeeper penalize pensioner phishing physio pixel playlist playoff podcast pollster porn
+powercut privatization protege protester quarterback quarterfinal rainforest ransomware ref reggae regulatory
 repatriate respondent ringtone roadmap roadside robotic rocker rover runoff scam sceptical screenplay screensaver
-screenwriter scrum seismic semifinal sexting sitcom skyrocket smartphone smartwatch snowboarder songwriter spacecraft
-spacewalk spam spyware stakeholder standoff startup steroid storyline stowaway streaming striker subprime suicide
-superhero supermodel supremo surfer synergy tablet takeover tech telco telecom telecommunication telephony terrorist
-tiebreak toddler tornado touchline trafficker trailblazer triathlon tsunami turnout tweet typhoon unbeaten underpin
-undervalue underway upcoming upsurge upswing uptick vaccine vape viral virologist vlog walkout warlord warship webcam
-webcast weblog webpage website whistleblower wildfire wireless wiretap wiretapping workforce worldwide xenophobia yuan
-zoonotic
+screenwriter scrum seismic semifinal sexting sinkhole sitcom skyrocket smartphone smartwatch snowboarder songwriter
+spacecraft spacewalk spam spyware stakeholder standoff startup steroid stockmarket storyline stowaway streaming
+striker subprime suicide superhero supermodel supremo surfer synergy tablet takeover tech telco telecom
+telecommunication telephony temblor terrorist tiebreak toddler tornado touchline trafficker trailblazer triathlon
+tsunami turnout tweet typhoon unbeaten underpin undervalue underway upcoming upsurge upswing uptick vaccine vape viral
+virologist vlog walkout warlord warplane warship webcam webcast weblog webpage website whistleblower wildfire wireless
+wiretap wiretapping workforce worldwide xenophobia yuan zoonotic
 """
 HEADER = """\
 # English words that are no names, by which retitlekit.words tells "Hijackers" from "Microsoft" at the head of a title.

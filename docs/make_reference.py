@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from pathlib import Path
 
 import retitlekit as rk
@@ -12,10 +13,28 @@ SECTIONS = {
     "Prompts of other tools": ["export_prompt", "import_prompt"],
     "Models": ["Model", "available_models", "load_models"],
     "A sweep": ["plan", "estimate", "Estimate", "run", "arun", "start", "Job", "sweep"],
+    "Batches": ["submit_batch", "collect_batch", "cancel_batch", "Batch"],
     "Titles and scores": ["extract_title", "score"],
-    "A look": ["compare"],
+    "A look": ["compare", "vote", "report"],
+    "A decision": ["leaderboard", "effects", "needed", "race", "Race", "save_winner", "Winner"],
+    "Articles kept aside": ["split", "confirm", "Confirmation"],
+    "Votes": ["cast_vote", "undo_vote", "append_votes", "read_votes", "next_pairs"],
+    "Voters": ["consistency", "agreement", "Agreement"],
+    "Judges": ["judge", "judge_pairs", "Rubric", "load_rubrics"],
+    "Pages": [
+        "read_page",
+        "read_pages",
+        "write_page",
+        "Page",
+        "Pages",
+        "Attribution",
+        "retitle",
+        "retitle_file",
+        "expand",
+        "lint_page",
+    ],
+    "Templates of plugins": ["find_shortcodes", "import_template", "export_template", "Template"],
     "Hostile articles": ["injection_report", "InjectionReport", "hostile_articles"],
-    "A decision": ["leaderboard", "save_winner"],
     "The frame": ["read_frame", "write_frame"],
 }
 MODULES = {"charts": "Charts: `rk.charts`", "scorers": "Scorers: `rk.scorers`"}
@@ -24,17 +43,19 @@ MODULES = {"charts": "Charts: `rk.charts`", "scorers": "Scorers: `rk.scorers`"}
 def entry(name: str, thing: object, prefix: str = "rk") -> str:
     """One name with its signature and docstring."""
     signature = str(inspect.signature(thing)) if callable(thing) else ""
-    signature = signature.replace("'", "")
+    signature = re.sub(r"<function (\w+) at 0x[0-9a-f]+>", r"\1", signature.replace("'", ""))
     heading = f"### `{name}`\n\n```python\n{prefix}.{name}{signature}\n```\n"
     return f"{heading}\n```text\n{inspect.getdoc(thing)}\n```\n"
 
 
 def own_functions(module: object) -> list[str]:
-    """The public functions that a module itself defines, in its order."""
+    """The public functions that a module offers: those in its `__all__`, or those that it defines, in its order."""
+    offered = getattr(module, "__all__", None)
     return [
         name
         for name, thing in vars(module).items()
-        if inspect.isfunction(thing) and thing.__module__ == module.__name__ and not name.startswith("_")
+        if inspect.isfunction(thing)
+        and (name in offered if offered else thing.__module__ == module.__name__ and not name.startswith("_"))
     ]
 
 
@@ -55,7 +76,10 @@ def reference() -> str:
         parts += [f"## {title}\n", *(entry(name, getattr(rk, name)) for name in names)]
     parts.append("## Columns of the frame\n\n| column | dtype | written by | meaning |\n|---|---|---|---|")
     parts += [f"| `{c.name}` | {c.dtype} | {c.writer} | {c.meaning} |" for c in rk.COLUMNS]
-    parts.append("\nThese are declared in `COLUMNS`.\n")
+    parts.append("\nThese are declared in `COLUMNS`; those of votes in `VOTE_COLUMNS`:\n")
+    parts.append("| column | dtype | meaning |\n|---|---|---|")
+    parts += [f"| `{c.name}` | {c.dtype} | {c.meaning} |" for c in rk.VOTE_COLUMNS]
+    parts.append("")
     for module, title in MODULES.items():
         room = getattr(rk, module)
         parts += [f"## {title}\n", *(entry(n, getattr(room, n), f"rk.{module}") for n in own_functions(room))]

@@ -12,33 +12,53 @@ __version__ = "0.1.0"
 
 _ROOMS = {
     "articles": ("Article", "Articles", "load_articles"),
+    "batches": ("cancel_batch", "collect_batch", "submit_batch"),
+    "catalog": ("available_models", "load_models"),
     "decide": ("leaderboard",),
     "errors": (
         "ArticleError",
         "CallError",
         "FrameError",
         "ModelError",
+        "PageError",
         "PlanError",
         "PromptError",
         "RetitlekitError",
         "RetitlekitWarning",
+        "ShortcodeError",
         "StoreError",
         "SweepError",
     ),
+    "factors": ("effects", "needed"),
     "formats": ("export_prompt", "import_prompt"),
     "frame": ("COLUMNS", "read_frame", "write_frame"),
+    "holdout": ("Confirmation", "confirm", "split"),
     "injections": ("InjectionReport", "hostile_articles", "injection_report"),
-    "models": ("Model", "available_models", "load_models"),
+    "judges": ("judge", "judge_pairs"),
+    "lint": ("lint_page",),
+    "models": ("Model",),
+    "pages": ("Attribution", "Page", "Pages", "read_page", "read_pages", "write_page"),
+    "pairs": ("next_pairs",),
     "plans": ("Estimate", "estimate", "plan"),
     "prompts": ("Prompt", "load_prompts", "save_prompt"),
-    "scorers": ("score",),
+    "races": ("Race", "race"),
+    "reports": ("report",),
+    "retitles": ("expand", "retitle"),
+    "rubrics": ("Rubric", "load_rubrics"),
+    "scoring": ("score",),
+    "shortcodes": ("find_shortcodes",),
+    "store": ("Batch",),
+    "streams": ("retitle_file",),
     "sweeps": ("Job", "arun", "run", "start", "sweep"),
+    "templates": ("Template", "export_template", "import_template"),
     "titles": ("extract_title",),
-    "widgets.compare": ("compare",),
-    "winners": ("save_winner",),
+    "voters": ("Agreement", "agreement", "consistency"),
+    "votes": ("VOTE_COLUMNS", "append_votes", "cast_vote", "read_votes", "undo_vote"),
+    "widgets": ("compare", "vote"),
+    "winners": ("Winner", "save_winner"),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
-_MODULES = ("charts", "scorers")
+_MODULES = ("charts", "retitles", "scorers")
 
 __all__ = sorted([*_ROOM_OF, *_MODULES, "__version__"])
 

@@ -2,26 +2,23 @@
 
 Every chart names itself, its units and its number of articles from the columns it is given. The article is the unit:
 repeats are averaged within it and intervals come from resampling articles. A name travels with a marker, a dash or a
-label, never with a colour alone, and keeps them when the frame is filtered. Figures are transparent, with grey text
-that reads on a light and on a dark page; where the current style sets a text colour of its own, that one is taken.
+label, never with a colour alone, and keeps them when the frame is filtered.
 """
 
 from __future__ import annotations
 
-import re
 import textwrap
 import zlib
 from collections.abc import Callable, Iterable, Sequence, Sized
-from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from retitlekit import drawing
 from retitlekit.errors import FrameError
 from retitlekit.frame import check
-from retitlekit.html import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,18 +34,8 @@ _BLUE, _RED, _GREY = "#0072B2", "#D55E00", "#8a8a8a"
 _VERDICTS = {"winner": ("D", _BLUE, _BLUE), "tied with the best": ("o", "white", _BLUE), "worse": ("x", _GREY, _GREY)}
 _UNITS = {"em": "em", "s": "s", "usd": "US$", "tokens": "tokens"}
 _SIZES = {"em": "width in em of Arial", "characters": "length in characters", "words": "length in words"}
-_WIDTH = 9.0  # inches: a notebook's column at its usual 100 dots an inch
 _MOST_LINES = 40
 _DRAWS = 2000
-
-
-@dataclass(frozen=True)
-class _Style:
-    """How one name is drawn, alike in every chart."""
-
-    colour: str
-    marker: str
-    dashes: Any
 
 
 def scores(
@@ -98,22 +85,24 @@ def scores(
     lines = _ranked(means, frame, by)
     shown = lines[:_MOST_LINES]
     means = means[means[by].isin(shown)]
-    styles = _styles(frame, keys[1]) if len(keys) == 2 else {"": _Style(_BLUE, "o", "-")}
+    styles = _styles(frame, keys[1]) if len(keys) == 2 else {"": drawing.Style(_BLUE, "o", "-")}
     names = [name for name in styles if len(keys) == 1 or name in set(means[keys[1]])]
-    ax = _axes(ax, height=1.5 + len(shown) * (0.14 + 0.1 * len(names)))
-    for name, offset in zip(names, _spread(len(names), 0.62), strict=True):
+    ax = drawing.axes(ax, height=1.5 + len(shown) * (0.14 + 0.1 * len(names)))
+    for name, offset in zip(names, drawing.spread(len(names), 0.62), strict=True):
         rows = means[means[keys[1]] == name] if len(keys) == 2 else means
         at = [shown.index(line) + offset for line in rows[by]]
         style = styles[name]
         ax.hlines(at, rows["low"], rows["high"], color=style.colour, lw=2.2)
-        ax.plot(rows["estimate"], at, style.marker, color=style.colour, ms=6.5, mec=_ink(), mew=0.6)
-    _lines(ax, [_folded(name) for name in shown])
+        ax.plot(rows["estimate"], at, style.marker, color=style.colour, ms=6.5, mec=drawing.ink(), mew=0.6)
+    drawing.lines(ax, [drawing.folded(name) for name in shown])
     if _is_share(frame, metric):
-        _percent(ax.xaxis)
+        drawing.percent(ax.xaxis)
     if len(keys) == 2:
-        _legend(ax, [(name, styles[name]) for name in names], title=_word(keys[1]), lines=False)
-    title = f"{_capital(_label(metric))}, by {' and '.join(_word(key) for key in keys)}"
-    return _finish(ax, title, _label(metric), _note(frame, metric, _undrawn(lines), "95 % intervals over articles"))
+        drawing.legend(ax, [(name, styles[name]) for name in names], title=drawing.word(keys[1]), lines=False)
+    title = f"{drawing.capital(_label(metric))}, by {' and '.join(drawing.word(key) for key in keys)}"
+    return drawing.finish(
+        ax, title, _label(metric), _note(frame, metric, _undrawn(lines), "95 % intervals over articles")
+    )
 
 
 def temperature(
@@ -162,23 +151,23 @@ def temperature(
         panels[diversity] = _resampled(spread, ["model", "temperature"])
     styles = {name: style for name, style in _styles(frame, "model").items() if name in set(panels[metric]["model"])}
     places = _places(set().union(*(means["temperature"] for means in panels.values())))
-    ax = _axes(ax, height=3.2 + 1.9 * (len(panels) - 1))
+    ax = drawing.axes(ax, height=3.2 + 1.9 * (len(panels) - 1))
     lowest = ax if spread.empty else ax.inset_axes((0, -0.78, 1, 0.66))
     for panel, means in zip((ax, lowest), panels.values(), strict=False):
         _curves(panel, means, styles, places)
     if _is_share(frame, metric):
-        _percent(ax.yaxis)
-    ax.set_ylabel(textwrap.fill(_label(metric), 18), color=_ink(), parse_math=False)
+        drawing.percent(ax.yaxis)
+    ax.set_ylabel(textwrap.fill(_label(metric), 18), color=drawing.ink(), parse_math=False)
     if lowest is not ax:
         ax.tick_params(labelbottom=False)
         lowest.patch.set_alpha(0)
-        _percent(lowest.yaxis)
+        drawing.percent(lowest.yaxis)
         told = "distinct titles\namong repeats" if diversity == "distinct" else "edit distance\nof repeats"
-        lowest.set_ylabel(told, color=_ink())
-    _legend(ax, list(styles.items()), title="model", lines=True)
+        lowest.set_ylabel(told, color=drawing.ink())
+    drawing.legend(ax, list(styles.items()), title="model", lines=True)
     single = "one title a trial: no diversity to show" if spread.empty else ""
     note = _note(frame, metric, single, "95 % intervals over articles")
-    return _finish(ax, f"{_capital(_label(metric))}, by temperature", "temperature", note, lowest)
+    return drawing.finish(ax, f"{drawing.capital(_label(metric))}, by temperature", "temperature", note, lowest)
 
 
 def lengths(
@@ -238,20 +227,20 @@ def lengths(
     originals = _measured(frame.drop_duplicates("article")["original_title"], measure)
     if not np.isnan(originals).all():
         bars.append(("(original titles)", originals[~np.isnan(originals)], _GREY))
-    ax = _axes(ax, height=1.7 + 0.34 * len(bars))
+    ax = drawing.axes(ax, height=1.7 + 0.34 * len(bars))
     for at, (_, sizes, colour) in enumerate(bars):
         p5, p25, p50, p75, p95 = np.percentile(sizes, [5, 25, 50, 75, 95])
         ax.hlines(at, p5, p95, color=colour, lw=1.5)
         ax.hlines(at, p25, p75, color=colour, lw=8, alpha=0.5)
         ax.plot(p50, at, "o", color="white", mec=colour, mew=1.8, ms=7)
-        for column, share in enumerate(_percents(float(np.mean(sizes > limit)) for limit in limits)):
-            _aside(ax, at, column, share)
+        for column, share in enumerate(drawing.percents(float(np.mean(sizes > limit)) for limit in limits)):
+            drawing.aside(ax, at, column, share)
     for column, limit in enumerate(limits):
         ax.axvline(limit, color=_RED, lw=1.4, ls=(0, (4, 2)), zorder=0.5)
-        _aside(ax, None, column, f"> {limit:g}{' em' * (unit == 'em')}", colour=_RED)
-    _lines(ax, [_folded(name) for name, _, _ in bars])
+        drawing.aside(ax, None, column, f"> {limit:g}{' em' * (unit == 'em')}", colour=_RED)
+    drawing.lines(ax, [drawing.folded(name) for name, _, _ in bars])
     note = _note(frame, "title", _undrawn(lines), "dot: median, bar: middle half, line: 5 to 95 % of titles")
-    return _finish(ax, f"Length of titles, by {_word(by)}", _SIZES[unit], note)
+    return drawing.finish(ax, f"Length of titles, by {drawing.word(by)}", _SIZES[unit], note)
 
 
 def heatmap(
@@ -293,28 +282,36 @@ def heatmap(
     shown = lines[:_MOST_LINES]
     values = {(row, column): value for row, column, value in means[[rows, columns, "estimate"]].itertuples(index=False)}
     low, high = min(values.values()), max(values.values())
-    told = dict(zip(values, (_percents if _is_share(frame, metric) else _figures)(list(values.values())), strict=True))
-    heads = [_folded(name, 18, 3) for name in across]
-    ax = _axes(ax, 3.4 + 1.5 * len(across), 1.5 + 0.18 * max(head.count("\n") for head in heads) + 0.36 * len(shown))
+    told = dict(
+        zip(
+            values,
+            (drawing.percents if _is_share(frame, metric) else drawing.figures)(list(values.values())),
+            strict=True,
+        )
+    )
+    heads = [drawing.folded(name, 18, 3) for name in across]
+    ax = drawing.axes(
+        ax, 3.4 + 1.5 * len(across), 1.5 + 0.18 * max(head.count("\n") for head in heads) + 0.36 * len(shown)
+    )
     for y, row in enumerate(shown):
         for x, column in enumerate(across):
             value = values.get((row, column))
             box: dict[str, Any] = {"xy": (x - 0.485, y - 0.46), "width": 0.97, "height": 0.92, "linewidth": 0}
             if value is None:
-                ax.add_patch(Rectangle(**box, fill=False, edgecolor=_ink(), hatch="////", alpha=0.6))
+                ax.add_patch(Rectangle(**box, fill=False, edgecolor=drawing.ink(), hatch="////", alpha=0.6))
                 continue
             fill = colormaps["viridis"](0.5 if high == low else (value - low) / (high - low))
             ax.add_patch(Rectangle(**box, facecolor=fill))
-            ax.text(x, y, told[row, column], ha="center", va="center", color=_over(fill))
-    _lines(ax, [_folded(name) for name in shown], bands=False)
+            ax.text(x, y, told[row, column], ha="center", va="center", color=drawing.over(fill))
+    drawing.lines(ax, [drawing.folded(name) for name in shown], bands=False)
     ax.set_xlim(-0.5, len(across) - 0.5)
     ax.set_xticks(range(len(across)), heads, parse_math=False)
     ax.tick_params(top=False, bottom=False, labeltop=True, labelbottom=False)
     ax.spines["bottom"].set_visible(False)
     ax.grid(visible=False)
     hatched = "hatched: no value" if len(values) < len(lines) * len(across) else ""
-    title = f"{_capital(_label(metric))}, by {_word(rows)} and {_word(columns)}"
-    return _finish(ax, title, "", _note(frame, metric, hatched, _undrawn(lines)))
+    title = f"{drawing.capital(_label(metric))}, by {drawing.word(rows)} and {drawing.word(columns)}"
+    return drawing.finish(ax, title, "", _note(frame, metric, hatched, _undrawn(lines)))
 
 
 def intervals(board: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
@@ -350,25 +347,81 @@ def intervals(board: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         raise FrameError("the leaderboard holds no estimate: score() the frame, then call leaderboard() again")
     metric, drawn = str(board.attrs.get("metric", "estimate")), known.head(_MOST_LINES)
     share, names = _counts_passes(metric), _variants(drawn)
-    ax = _axes(ax, height=1.7 + (0.42 if "\n" in names[0] else 0.34) * len(drawn))
+    ax = drawing.axes(ax, height=1.7 + (0.42 if "\n" in names[0] else 0.34) * len(drawn))
     estimates, lows, highs = (drawn[name].to_numpy(float, na_value=np.nan) for name in ("estimate", "low", "high"))
-    told = (_percents if share else _figures)(list(estimates))
+    told = (drawing.percents if share else drawing.figures)(list(estimates))
     for at, (estimate, low, high, verdict) in enumerate(zip(estimates, lows, highs, drawn["verdict"], strict=True)):
         marker, fill, colour = _VERDICTS.get(str(verdict), ("s", _GREY, _GREY))
         weight = "bold" if verdict == "winner" else "normal"
         ax.hlines(at, low, high, color=colour, lw=2.2)
         ax.plot(estimate, at, marker, color=fill, mec=colour, mew=1.8, ms=8)
-        _aside(ax, at, 0, told[at], weight=weight)
-        _aside(ax, at, 1, str(verdict), weight=weight, ha="left")
-    _lines(ax, names)
+        drawing.aside(ax, at, 0, told[at], weight=weight)
+        drawing.aside(ax, at, 1, str(verdict), weight=weight, ha="left")
+    drawing.lines(ax, names)
     if len(drawn) > 1:
         ax.axvspan(lows[0], highs[0], color=_BLUE, alpha=0.09, lw=0, zorder=0)
     if share:
-        _percent(ax.xaxis)
+        drawing.percent(ax.xaxis)
     articles = sorted({int(drawn["n_articles"].min()), int(drawn["n_articles"].max())})
     shaded = "shaded: the interval of the best" if len(drawn) > 1 else ""
-    note = _phrases(f"n = {' to '.join(f'{number:,}' for number in articles)} articles", shaded, _undrawn(known))
-    return _finish(ax, str(board.attrs.get("sentence", "Leaderboard")), _label(metric), note)
+    note = drawing.phrases(f"n = {' to '.join(f'{number:,}' for number in articles)} articles", shaded, _undrawn(known))
+    return drawing.finish(ax, str(board.attrs.get("sentence", "Leaderboard")), _label(metric), note)
+
+
+_FATES = {"leads": ("D", _BLUE), "in": ("o", _BLUE), "behind": ("x", _GREY), "gates": ("s", _RED)}
+
+
+def race(rounds: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw a race: how far each variant came, in articles, and why it was dropped.
+
+    Parameters
+    ----------
+    rounds : pandas.DataFrame
+        The `rounds` of what `race` returns. At most 40 variants are drawn: those that came farthest.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure otherwise.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    FrameError
+        When `rounds` are not those of a race.
+
+    Examples
+    --------
+    >>> models = ["baseline/prefix", "baseline/lexrank"]
+    >>> race = rk.race(prompts["bare"], articles, models=models, metric="novelty", store=tmp, progress=False)
+    >>> ax = rk.charts.race(race.rounds)
+    """
+    keys = ["prompt", "model", "temperature"]
+    lacks = [name for name in (*keys, "round", "n_articles", "estimate", "chance", "fate") if name not in rounds]
+    if lacks or rounds.empty:
+        raise FrameError(f"no `{'`, no `'.join(lacks)}` here: race() draws the rounds of what rk.race() returns")
+    last = rounds.drop_duplicates(keys, keep="last")
+    last = last.assign(first=last["fate"].eq("leads"))
+    ranked = last.sort_values(["first", "round", "estimate"], ascending=False, kind="stable")
+    drawn = ranked.head(_MOST_LINES).reset_index(drop=True)
+    names = _variants(drawn[[*keys, "n_articles"]])
+    ax = drawing.axes(ax, height=1.7 + (0.42 if "\n" in names[0] else 0.34) * len(drawn))
+    for at, row in enumerate(drawn.to_dict("records")):
+        marker, colour = _FATES[row["fate"]]
+        weight = "bold" if row["first"] else "normal"
+        ax.hlines(at, 0, row["n_articles"], color=colour, lw=2.2, alpha=0.6)
+        ax.plot(row["n_articles"], at, marker, color=colour, mew=1.8, ms=8, clip_on=False)
+        why = {"behind": f"fell behind, chance {drawing.percents([row['chance']])[0]}", "gates": "failed the gates"}
+        drawing.aside(
+            ax, at, 0, drawing.figures([row["estimate"]])[0] if pd.notna(row["estimate"]) else "–", weight=weight
+        )
+        drawing.aside(
+            ax, at, 1, why.get(row["fate"], "leads" if row["first"] else "still in"), weight=weight, ha="left"
+        )
+    drawing.lines(ax, names)
+    ax.set_xlim(0, max(int(rounds.attrs.get("articles", 0)), int(rounds["n_articles"].max())))
+    note = drawing.phrases(f"{_label(str(rounds.attrs.get('metric', 'estimate')))} beside each line", _undrawn(ranked))
+    return drawing.finish(ax, str(rounds.attrs.get("sentence", "Race")), "articles seen", note)
 
 
 # ---- from the frame to estimates; a group's names are text, so that "default" stands beside temperatures
@@ -483,7 +536,7 @@ def _as_number(name: str) -> float:
     return -np.inf if name == "default" else float(name)
 
 
-def _styles(frame: pd.DataFrame, key: str) -> dict[str, _Style]:
+def _styles(frame: pd.DataFrame, key: str) -> dict[str, drawing.Style]:
     """A style for each value of a column, unused categories too: a filtered frame keeps its colours.
 
     Each name asks for the colour that its hash picks and moves on when that is taken more often than another, so that
@@ -498,7 +551,7 @@ def _styles(frame: pd.DataFrame, key: str) -> dict[str, _Style]:
         wish = zlib.crc32(name.encode())
         slot = min(range(len(_COLOURS)), key=lambda each: (taken[each], (each - wish) % len(_COLOURS)))
         turn = slot + taken[slot]
-        styles[name] = _Style(_COLOURS[slot], _MARKERS[turn % len(_MARKERS)], _DASHES[turn % len(_DASHES)])
+        styles[name] = drawing.Style(_COLOURS[slot], _MARKERS[turn % len(_MARKERS)], _DASHES[turn % len(_DASHES)])
         taken[slot] += 1
     return styles
 
@@ -510,17 +563,13 @@ def _label(metric: str) -> str:
     if metric == "passed":
         return "titles that pass every gate"
     if metric.startswith("gate_"):
-        return f"titles that pass the gate “{_word(metric[5:])}”"
+        return f"titles that pass the gate “{drawing.word(metric[5:])}”"
     stem, _, unit = metric.removeprefix("score_").rpartition("_")
-    return f"{_word(stem)} ({_UNITS[unit]})" if stem and unit in _UNITS else _word(metric.removeprefix("score_"))
-
-
-def _word(column: str) -> str:
-    return column.replace("_", " ")
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return (
+        f"{drawing.word(stem)} ({_UNITS[unit]})"
+        if stem and unit in _UNITS
+        else drawing.word(metric.removeprefix("score_"))
+    )
 
 
 def _note(frame: pd.DataFrame, metric: str, *more: str) -> str:
@@ -531,27 +580,7 @@ def _note(frame: pd.DataFrame, metric: str, *more: str) -> str:
     without = (
         f"{missing:,} of {len(frame):,} trials have no {'title' if metric == 'title' else 'value'}" if missing else ""
     )
-    return _phrases(f"n = {articles:,} article{'s' * (articles != 1)}", *more, without)
-
-
-def _phrases(*phrases: str) -> str:
-    """Phrases in a row that are folded between them, not within."""
-    return "\u00a0· ".join(phrase.replace(" ", "\u00a0") for phrase in phrases if phrase)
-
-
-def _undrawn(lines: Sized) -> str:
-    return f"{len(lines) - _MOST_LINES:,} more lines are not drawn" if len(lines) > _MOST_LINES else ""
-
-
-def _percents(values: Iterable[float]) -> list[str]:
-    return ["<1 %" if 0 < value < 0.005 else f"{100 * value:.0f} %" for value in values]
-
-
-def _figures(values: Sequence[float]) -> list[str]:
-    """Numbers with one count of decimals, so that the largest has three digits that count."""
-    largest = max(map(abs, values))
-    decimals = int(np.clip(2 - np.floor(np.log10(largest)), 0, 9)) if largest else 0
-    return [f"{value:,.{decimals}f}" for value in values]
+    return drawing.phrases(f"n = {articles:,} article{'s' * (articles != 1)}", *more, without)
 
 
 def _variants(board: pd.DataFrame) -> list[str]:
@@ -561,117 +590,13 @@ def _variants(board: pd.DataFrame) -> list[str]:
     parts = [[f"T {name}" if key == "temperature" else name for name in _text(board[key])] for key in telling]
     names = zip(*parts, strict=True) if parts else [("",)] * len(board)
     return [
-        "\n".join(filter(None, [_folded(first, 44, 1), _folded(" · ".join(rest), 44, 1)])) for first, *rest in names
+        "\n".join(filter(None, [drawing.folded(first, 44, 1), drawing.folded(" · ".join(rest), 44, 1)]))
+        for first, *rest in names
     ]
 
 
-def _folded(name: str, width: int = 42, lines: int = 2) -> str:
-    """A long name in lines, broken after its own separators; its middle goes when it needs more lines than that."""
-    kept = name = " ".join(visible(name).split())
-    while len(folded := _broken(kept, width)) > lines:
-        half = (len(kept) - 2) // 2
-        kept = f"{name[:half]}…{name[-half:]}"
-    return "\n".join(folded)
-
-
-def _broken(name: str, width: int) -> list[str]:
-    broken = [""]
-    for piece in re.findall(rf"[^/_\-\s:]{{1,{width}}}[/_\-\s:]*|[/_\-\s:]+", name):
-        if broken[-1] and len(broken[-1] + piece.rstrip()) > width:
-            broken.append("")
-        broken[-1] += piece
-    return [line.rstrip() for line in broken]
-
-
-# ---- matplotlib
-
-
-def _ink() -> str:
-    """The style's own text colour, or a grey that reads on white (4.5:1) and on JupyterLab's dark page (4.1:1)."""
-    from matplotlib import colors, rcParams
-
-    text = colors.to_hex(rcParams["text.color"])
-    return "#767676" if text == "#000000" else text
-
-
-def _axes(ax: Axes | None, width: float = _WIDTH, height: float = 4.0) -> Axes:
-    import matplotlib.pyplot as plt
-
-    if ax is None:
-        figure, ax = plt.subplots(figsize=(min(width, _WIDTH), height), layout="constrained")
-        figure.patch.set_alpha(0)
-        ax.patch.set_alpha(0)
-    _quiet(ax)
-    return ax
-
-
-def _quiet(ax: Axes) -> None:
-    ax.spines[["top", "right", "left"]].set_visible(False)
-    ax.spines["bottom"].set_color(_ink())
-    ax.tick_params(colors=_ink(), which="both")
-    ax.grid(visible=True, color=_ink(), alpha=0.22, lw=0.8)
-    ax.set_axisbelow(True)
-
-
-def _lines(ax: Axes, names: Sequence[str], *, bands: bool = True) -> None:
-    """Horizontal lines of a chart, from the top, each with its name."""
-    ax.set_yticks(range(len(names)), names, parse_math=False)
-    ax.set_ylim(len(names) - 0.5, -0.5)
-    ax.tick_params(axis="y", length=0)
-    ax.grid(visible=False, axis="y")
-    for at in range(0, len(names) * bands, 2):
-        ax.axhspan(at - 0.5, at + 0.5, color=_ink(), alpha=0.07, lw=0, zorder=0)
-
-
-def _spread(count: int, room: float) -> Floats:
-    """Offsets that keep `count` marks apart within one line."""
-    half = room / 2 * (count - 1) / max(count, 1)
-    return np.linspace(-half, half, count)
-
-
-def _percent(axis: Any) -> None:
-    from matplotlib.ticker import FuncFormatter
-
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.3g} %"))
-
-
-def _aside(
-    ax: Axes, at: float | None, column: int, text: str, *, colour: str = "", weight: str = "normal", ha: str = "center"
-) -> None:
-    """A word in a column to the right of a line, or its head above."""
-    head = at is None
-    ax.annotate(
-        text,
-        (1, 1 if head else at),
-        (30 + (46 if ha == "center" else 34) * column, 8 * head),
-        textcoords="offset points",
-        xycoords=("axes fraction", "axes fraction" if head else "data"),
-        ha=ha,
-        va="bottom" if head else "center",
-        color=colour or _ink(),
-        fontweight=weight,
-        parse_math=False,
-        annotation_clip=False,
-    )
-
-
-def _legend(ax: Axes, styles: Iterable[tuple[str, _Style]], *, title: str, lines: bool) -> None:
-    from matplotlib.lines import Line2D
-
-    entries = [(_folded(name, 26, 3), style) for name, style in styles]
-    handles = [
-        Line2D([], [], color=style.colour, marker=style.marker, ls=style.dashes if lines else "-", mec=_ink(), mew=0.6)
-        for _, style in entries
-    ]
-    legend = ax.legend(
-        handles, [str(number) for number in range(len(entries))], title=title, loc="upper left",
-        bbox_to_anchor=(1.01, 1), frameon=False, labelcolor=_ink(), alignment="left", labelspacing=0.8,
-        handlelength=2.6,
-    )  # fmt: skip
-    legend.get_title().set_color(_ink())
-    for text, (name, _) in zip(legend.get_texts(), entries, strict=True):
-        text.set_parse_math(False)
-        text.set_text(name)  # given later, a name may begin with "_", which hides a label
+def _undrawn(lines: Sized) -> str:
+    return f"{len(lines) - _MOST_LINES:,} more lines are not drawn" if len(lines) > _MOST_LINES else ""
 
 
 def _places(temperatures: Iterable[str]) -> dict[str, float]:
@@ -682,44 +607,24 @@ def _places(temperatures: Iterable[str]) -> dict[str, float]:
     return {"default": (numbers[0] if numbers else 0.0) - gap, **places} if "default" in set(temperatures) else places
 
 
-def _curves(ax: Axes, means: pd.DataFrame, styles: dict[str, _Style], places: dict[str, float]) -> None:
+def _curves(ax: Axes, means: pd.DataFrame, styles: dict[str, drawing.Style], places: dict[str, float]) -> None:
     """A curve with intervals for each model; the default temperature is a point of its own."""
-    _quiet(ax)
+    drawing.quiet(ax)
     width = max(places.values()) - min(places.values()) or 1.0
-    for (name, style), offset in zip(styles.items(), _spread(len(styles), 0.05 * width), strict=True):
+    for (name, style), offset in zip(styles.items(), drawing.spread(len(styles), 0.05 * width), strict=True):
         rows = means[means["model"] == name]
         rows = rows.assign(at=rows["temperature"].map(places) + offset).sort_values("at")
         ax.vlines(rows["at"], rows["low"], rows["high"], color=style.colour, lw=2.2, alpha=0.6)
-        dots: dict[str, Any] = {"color": style.colour, "marker": style.marker, "ms": 6.5, "mec": _ink(), "mew": 0.6}
+        dots: dict[str, Any] = {
+            "color": style.colour,
+            "marker": style.marker,
+            "ms": 6.5,
+            "mec": drawing.ink(),
+            "mew": 0.6,
+        }
         default = rows["temperature"] == "default"
         ax.plot(rows["at"][~default], rows["estimate"][~default], ls=style.dashes, lw=1.8, **dots)
         ax.plot(rows["at"][default], rows["estimate"][default], ls="", **dots)
     ax.set_xticks(list(places.values()), list(places))
     ax.set_xlim(min(places.values()) - 0.1 * width, max(places.values()) + 0.1 * width)
     ax.grid(visible=False, axis="x")
-
-
-def _over(fill: tuple[float, ...]) -> str:
-    """Black or white, whichever reads better on a colour (relative luminance of WCAG 2)."""
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in fill[:3])
-    return "black" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 else "white"
-
-
-def _finish(ax: Axes, title: str, label: str, note: str, lowest: Axes | None = None) -> Axes:
-    """Set the title, and the label with its note, folded to the room they have."""
-    lowest = lowest or ax
-    ax.figure.canvas.figure.draw_without_rendering()  # the layout tells how wide things are
-    box, inner = ax.get_tightbbox() or ax.bbox, ax.bbox
-    heading = ax.set_title(visible(title), loc="left", color=_ink(), fontweight="bold", pad=14, parse_math=False)
-    heading.set_x((box.x0 - inner.x0) / inner.width)
-    heading.set_text(_filled(heading, box.width))
-    under = lowest.set_xlabel(note, loc="left", color=_ink(), parse_math=False)
-    under.set_text("\n".join(filter(None, [visible(label), _filled(under, inner.width)])))
-    return ax
-
-
-def _filled(text: Any, width: float) -> str:
-    """The words of a matplotlib text in lines of at most `width` pixels."""
-    words = text.get_text()
-    fitting = len(words) * width / max(text.get_window_extent().width, 1)
-    return textwrap.fill(words, max(12, int(0.95 * fitting))).replace("\u00a0·\n", "\n").replace("\u00a0", " ")

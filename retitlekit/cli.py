@@ -1,4 +1,4 @@
-"""The command line: ``retitlekit sweep``, ``retitlekit models``, ``retitlekit lab``."""
+"""The command line: ``retitlekit sweep``, ``report``, ``retitle``, ``lint``, ``models`` and ``lab``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import retitlekit as rk
+from retitlekit.html import visible
+from retitlekit.sheet import Sheet
+from retitlekit.sidebyside import Comparison
 
 OK, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 _EXIT_CODES = f"""exit codes:
@@ -36,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output left: `retitlekit models | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
     return code
 
 
@@ -81,8 +85,49 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument("--concurrency", type=int, metavar="N", help="requests under way at once")
     sweep.add_argument("--store", default=".retitlekit", metavar="DIR", help="store of responses (%(default)s)")
     sweep.add_argument("--out", metavar="FILE", help="write the frame here, as Parquet")
+    sweep.add_argument("--show", metavar="PROMPT", help="prompt of the side-by-side table (the one that passes most)")
     sweep.add_argument("--dry-run", action="store_true", help="plan and estimate, send nothing")
     sweep.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
+
+    retitle = verbs.add_parser(
+        "retitle",
+        help="retitle a page, a feed or a file of articles, safely",
+        formatter_class=formatter,
+        description="Write new titles with a prompt and publish those that pass every gate. Where anything fails the\n"
+        "original title stays, or the page is held; a prompt, an error or a refusal is never a title. Files of\n"
+        "any size: killed or interrupted, the same command goes on where it was.",
+        epilog="examples:\n"
+        "  retitlekit retitle articles.jsonl --prompt winners/best.prompt --out titles.jsonl\n"
+        "  retitlekit retitle export.xml --prompt prompts/limits.prompt --model openai/gpt-4o-mini --out new.xml\n"
+        "\nexit codes:\n"
+        "  0    done\n  1    done, but some articles are held for a person (the report says why)\n"
+        "  2    wrong arguments or input, or the budget is used up\n  130  interrupted",
+    )
+    retitle.set_defaults(verb=_retitle)
+    retitle.add_argument("source", metavar="FILE", help="articles (.jsonl), a feed or WordPress export, or one page")
+    retitle.add_argument("--out", required=True, metavar="FILE", help="where the result goes, once it is whole")
+    retitle.add_argument("--prompt", required=True, metavar="FILE", help="the winner, a .prompt file")
+    retitle.add_argument("--model", metavar="ID", help="LiteLLM id (the prompt file's own)")
+    retitle.add_argument("--config", metavar="FILE", help="LiteLLM config.yaml that has the model")
+    retitle.add_argument("--temperature", type=float, metavar="T", help="from 0 to 2 (the prompt file's own)")
+    retitle.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="call parameter")
+    retitle.add_argument("--on-fail", choices=("keep_original", "hold"), default="keep_original", help="(%(default)s)")
+    retitle.add_argument("--budget", type=float, metavar="USD", help="never spend more than this on 500 articles")
+    retitle.add_argument("--concurrency", type=int, metavar="N", help="requests under way at once")
+    retitle.add_argument("--store", default=".retitlekit", metavar="DIR", help="store of responses (%(default)s)")
+    retitle.add_argument("--overwrite", action="store_true", help="replace an output that is there")
+
+    lint = verbs.add_parser(
+        "lint",
+        help="find leaked prompts, tags and refusals in what is published",
+        formatter_class=formatter,
+        description="Look through pages (.html, .md, .txt), feeds and WordPress exports (.xml, .rss, .atom), articles\n"
+        "(.jsonl) and folders of them for leaked prompts, plugin tags, refusals and chatbot talk.",
+        epilog="exit codes:\n  0    nothing found\n  1    something was found\n  2    a path is not there",
+    )
+    lint.set_defaults(verb=_lint)
+    lint.add_argument("paths", nargs="+", metavar="PATH", help="files and folders")
+    lint.add_argument("--format", choices=("text", "json", "sarif"), default="text", help="(%(default)s)")
 
     models = verbs.add_parser(
         "models",
@@ -96,6 +141,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     models.add_argument("--json", action="store_true", help="print JSON, one object per model")
 
+    report = verbs.add_parser(
+        "report",
+        help="write a frame as one HTML file to send to a colleague",
+        formatter_class=formatter,
+        description="Write a frame as one HTML file: leaderboard, charts, titles side by side, prompts, costs.\n"
+        "It needs no network and holds every title, article and message of the frame. Nothing is spent.",
+    )
+    report.set_defaults(verb=_report)
+    report.add_argument("frame", metavar="FRAME", help="a frame, as `retitlekit sweep --out` writes it")
+    report.add_argument("--out", default="report.html", metavar="FILE", help="file to write (%(default)s)")
+    report.add_argument("--prompts", metavar="PATH", help="file or folder of .prompt files to print in it")
+    report.add_argument("--store", default=".retitlekit", metavar="DIR", help="where notes are kept (%(default)s)")
+
     lab = verbs.add_parser("lab", help="open JupyterLab, ready to run", description="Open JupyterLab.")
     lab.set_defaults(verb=_lab)
     lab.add_argument("notebook", nargs="?", default=".", metavar="PATH", help="notebook or folder to open")
@@ -107,6 +165,10 @@ def _sweep(args: argparse.Namespace) -> int:
         raise rk.FrameError(f"cannot write {args.out}: the folder {Path(args.out).parent} does not exist")
     articles = rk.load_articles(args.articles)[: args.limit]
     prompts = rk.load_prompts(args.prompts)
+    if args.show and args.show not in prompts:
+        raise rk.PromptError(
+            f"--show {args.show}: there is no such prompt in {args.prompts}; it has {', '.join(prompts)}"
+        )
     trials = rk.plan(
         prompts,
         articles,
@@ -135,7 +197,7 @@ def _sweep(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(_summary(frame, board), ensure_ascii=False))
     else:
-        _show(frame, board)
+        _show(frame, board, args.show)
     if args.out:
         say(f"\nThe frame is in {rk.write_frame(frame, args.out)}: rk.read_frame({args.out!r}) reads it.")
     say("Next: `make lab` opens the first notebook; `retitlekit models` tells which models you can use.")
@@ -178,7 +240,7 @@ def _embedded(frame: Any) -> bool:
     return bool(frame["model"].astype(str).str.startswith("baseline/").all())
 
 
-def _show(frame: Any, board: Any) -> None:
+def _show(frame: Any, board: Any, prompt: str | None) -> None:
     if _embedded(frame):
         print("\nThe embedded baselines are no language models: of a prompt they obey only length, casing and question")
         print("form, so prompts are not ranked against each other here.")
@@ -187,9 +249,9 @@ def _show(frame: Any, board: Any) -> None:
     print(board[columns].head(10).to_string(index=False, float_format="{:.2f}".format, na_rep="default"))
     print(f"\n{board.attrs['sentence']}\n")
     passed = frame.groupby("prompt", observed=True)["passed"].mean().fillna(0.0)
-    best = passed.idxmax()
-    print(f"Side by side, under the prompt {best} (rk.compare(frame) shows all):\n")
-    print(rk.compare(frame[frame["prompt"] == best], limit=3))
+    shown = prompt or passed.idxmax()
+    print(f"Side by side, under the prompt {shown} (rk.compare(frame) shows all):\n")
+    print(Comparison(Sheet(frame[frame["prompt"] == shown]), limit=3))
 
 
 def _summary(frame: Any, board: Any) -> dict[str, Any]:
@@ -212,6 +274,48 @@ def _records(table: Any) -> Any:
 def _quiet(*_: object) -> None: ...
 
 
+def _retitle(args: argparse.Namespace) -> int:
+    prompt = next(iter(rk.load_prompts(Path(args.prompt)).values()))
+    name = args.model or prompt.model
+    if not name:
+        raise rk.ModelError(f"{args.prompt} names no model: give --model")
+    listed = rk.load_models(args.config) if args.config else {}
+    if listed and name not in listed:
+        raise rk.ModelError(f"{args.config} has no model_name {name!r}; it has {', '.join(listed)}")
+    done = rk.retitle_file(
+        args.source,
+        args.out,
+        prompt,
+        model=listed.get(name, name),
+        temperature=args.temperature,
+        on_fail=args.on_fail,
+        overwrite=args.overwrite,
+        store=args.store,
+        budget_usd=args.budget,
+        max_concurrency=args.concurrency,
+        progress=sys.stderr.isatty(),
+        **_params(args.param),
+    )
+    counts = f"{done['published']:,} published, {done['kept_original']:,} kept their title, {done['held']:,} held"
+    print(f"{counts}: {args.out}")
+    return FAILED if done["held"] else OK
+
+
+def _lint(args: argparse.Namespace) -> int:
+    from retitlekit import lint
+
+    found = lint.lint(args.paths)
+    if args.format == "text":
+        count = 0
+        for count, each in enumerate(found, 1):  # noqa: B007 - counted while they are printed
+            print(visible(each))
+        print(f"{count} found" if count else "nothing found", file=sys.stderr)
+        return FAILED if count else OK
+    listed = list(found)
+    print({"json": lint.as_json, "sarif": lint.as_sarif}[args.format](listed))
+    return FAILED if listed else OK
+
+
 def _models(args: argparse.Namespace) -> int:
     table = rk.available_models(args.server)
     if args.json:
@@ -223,6 +327,12 @@ def _models(args: argparse.Namespace) -> int:
         for row in group.itertuples():
             print(f"  {'✓' if row.usable else '·'} {row.model:<{width}}  {row.note}")
     print("\n✓ can be used now.  Any LiteLLM id works once its key is in the environment.")
+    return OK
+
+
+def _report(args: argparse.Namespace) -> int:
+    prompts = rk.load_prompts(args.prompts) if args.prompts else {}
+    print(rk.report(rk.read_frame(args.frame), args.out, prompts=prompts, store=args.store))
     return OK
 
 

@@ -9,6 +9,8 @@
     │   └── CallError   one call failed; says whether another try can help
     ├── PlanError       a sweep was asked for that cannot be planned
     ├── FrameError      a DataFrame lacks the columns or values that a verb needs
+    ├── ShortcodeError  a template of a publishing plugin has tags that would not work
+    ├── PageError       a page cannot be read, or no safe title was found for it
     ├── StoreError      the store cannot be opened, read or written
     └── SweepError      a sweep was stopped by ``on_error="raise"``; carries the partial frame
 
@@ -17,6 +19,7 @@ Each message names the thing, the place and the fix.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -50,15 +53,32 @@ class CallError(ModelError):
         Whether the same request may succeed later.
     retry_after : float or None
         Seconds the provider asks us to wait.
+    status : int or None
+        HTTP status of the answer; None when there was no answer.
+    billed : bool
+        Whether the provider may have charged for it: no answer came, or a garbled one.
+    headers : mapping of str to str
+        What the answer's header said of rate limits, names in lower case: ``retry-after``, ``x-ratelimit-…``.
     """
 
     def __init__(
-        self, message: str, *, error_type: str, retryable: bool = False, retry_after: float | None = None
+        self,
+        message: str,
+        *,
+        error_type: str,
+        retryable: bool = False,
+        retry_after: float | None = None,
+        status: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        billed: bool = False,
     ) -> None:
         super().__init__(message)
         self.error_type = error_type
         self.retryable = retryable
         self.retry_after = retry_after
+        self.status = status
+        self.billed = billed
+        self.headers = dict(headers or {})
 
 
 class PlanError(RetitlekitError):
@@ -67,6 +87,14 @@ class PlanError(RetitlekitError):
 
 class FrameError(RetitlekitError):
     """A DataFrame lacks the columns or values that a verb needs."""
+
+
+class ShortcodeError(RetitlekitError):
+    """A template of a publishing plugin has tags that would not work."""
+
+
+class PageError(RetitlekitError):
+    """A page cannot be read, or no safe title was found for it."""
 
 
 class StoreError(RetitlekitError):

@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 DRAWS = 2000
-_FLIPS = 9999
-_EXACT_UP_TO = 15  # articles: 2**15 sign patterns
+_FLIPS = 19_999
+_EXACT_UP_TO = 24  # articles: 2**24 sign patterns
 _HEAPS = 3000
 _CHUNK = 4_000_000  # numbers at once
-_RIDGE = 0.1
+_FEWEST_TO_RESAMPLE = 10  # articles
+_FARTHEST = 3.0  # times Student's reach: resamples that miss the one outlier would send it anywhere
+_SAME = 1 - 1e-9  # what differs by less only hangs on rounding
 _NORMAL = NormalDist()
 
 
@@ -34,25 +36,111 @@ def resample(articles: int, *, draws: int = DRAWS, seed: int = 0) -> Iterator[Fl
         yield np.bincount(taken.ravel(), minlength=rows * articles).reshape(rows, articles).astype(np.float64)
 
 
-def bootstrap_means(values: Floats, *, seed: int = 0) -> Floats:
-    """Means of resampled articles: shape (draws, variants). Cluster bootstrap (Field and Welsh 2007)."""
+def interval(values: Floats, confidence: float) -> tuple[Floats, Floats]:
+    """Intervals of the means of columns, by the studentised cluster bootstrap over articles.
+
+    Percentiles of resampled means are too narrow for few articles and blind to skew. Here each resample is measured in
+    its own standard error (Efron 1981; correct to the second order, Hall 1988; Hesterberg 2015, section 5.5), and the
+    tails are read where Student's quantile lies instead of the normal one, since resamples of few articles hold too few
+    extremes. ``benchmarks/statistics.md`` has the coverage.
+
+    Where fewer than ten articles leave the usual value there is too little to resample, and the interval is Student's.
+    Below two articles there is none.
+    """
     known = ~np.isnan(values)
-    filled, counts = _heaped(np.where(known, values, 0.0)), _heaped(known.astype(np.float64))
+    n, middle = known.sum(axis=0), means(values)
+    reach = np.array([student((1 + confidence) / 2, int(each) - 1) if each > 1 else np.nan for each in n])
+    sums, counts = _heaped(np.where(known, values - middle, 0.0)), _heaped(known.astype(np.float64))
+    error = _pivots(np.ones((1, len(sums))), sums, counts)[1][0]
+    below, above = -reach, reach.copy()
+    many = np.flatnonzero(_unusual(values) >= _FEWEST_TO_RESAMPLE)
+    if len(many):
+        sums, counts = sums[:, many], counts[:, many]
+        drawn = [_pivots(taken, sums, counts) for taken in resample(len(sums))]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            pivots = np.concatenate([shift / spread for shift, spread in drawn])
+        for column, draws in zip(many.tolist(), pivots.T, strict=True):
+            tail = _NORMAL.cdf(-reach[column])
+            ends = np.quantile(draws[np.isfinite(draws)], [tail, 1 - tail])
+            below[column], above[column] = np.clip(ends, -_FARTHEST * reach[column], _FARTHEST * reach[column])
+    return middle - above * error, middle - below * error
+
+
+def _pivots(taken: Floats, sums: Floats, counts: Floats) -> tuple[Floats, Floats]:
+    """How far the means of resampled heaps lie from the mean of all, and their standard errors: (draws, columns).
+
+    A mean over articles of which some are missing is a ratio; its error is that of the linearised ratio.
+    """
+    n, heaps = taken @ counts, taken @ (counts > 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shift = (taken @ sums) / n
+        squares = taken @ sums**2 - 2 * shift * (taken @ (sums * counts)) + shift**2 * (taken @ counts**2)
+        return shift, np.sqrt(np.maximum(squares, 0) * heaps / (heaps - 1)) / n
+
+
+def means(values: Floats) -> Floats:
+    """Means of columns over the articles that have a value; NaN where none has."""
+    known = ~np.isnan(values)
     with np.errstate(invalid="ignore"):
-        return np.concatenate([(taken @ filled) / (taken @ counts) for taken in resample(len(filled), seed=seed)])
+        return np.asarray(np.where(known, values, 0.0).sum(axis=0) / known.sum(axis=0))
+
+
+def variances(values: Floats) -> Floats:
+    """Variances of columns over the articles that have a value; NaN where fewer than two have one."""
+    squares, n = means((values - means(values)) ** 2), (~np.isnan(values)).sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.where(n > 1, squares * n / (n - 1), np.nan))
+
+
+def share_interval(values: Floats, confidence: float) -> tuple[Floats, Floats]:
+    """Intervals of shares, columns of values from 0 to 1: Wilson's, for as many titles as the articles are worth.
+
+    Repeats within an article tell less than as many articles and more than one: the number is what gives a binomial
+    share the standard error that the articles show (Korn and Graubard 1998), at least their number and, to be safe, at
+    most twice that.
+    """
+    n, share = (~np.isnan(values)).sum(axis=0).astype(np.float64), means(values)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        worth = np.clip(share * (1 - share) / (variances(values) / n), n, 2 * n)
+    return wilson(share, np.where(np.isfinite(worth), worth, n), confidence)
+
+
+def share_difference_interval(values: Floats, confidence: float) -> tuple[Floats, Floats]:
+    """Intervals of paired differences of shares: those of `interval` where ten articles or more leave the usual value.
+
+    Where fewer do, there is too little to resample, and certainty would be feigned: then Student's, with one more
+    article for either side (Bonett and Price 2012), which errs on the wide side.
+    """
+    more = np.concatenate([values, np.ones((1, values.shape[1])), -np.ones((1, values.shape[1]))])
+    more[:, np.isnan(values).all(axis=0)] = np.nan
+    middle, n = means(more), (~np.isnan(more)).sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        error = np.sqrt(variances(more) / n)
+    reach = np.array([student((1 + confidence) / 2, int(each) - 1) if each > 1 else np.nan for each in n])
+    low, high = np.clip(middle - reach * error, -1, 1), np.clip(middle + reach * error, -1, 1)
+    many = _unusual(values) >= _FEWEST_TO_RESAMPLE
+    if many.any():
+        low[many], high[many] = interval(values[:, many], confidence)
+    return low, high
+
+
+def _unusual(values: Floats) -> NDArray[np.int64]:
+    """How many articles of each column differ from its median."""
+    n = (~np.isnan(values)).sum(axis=0)
+    median = np.sort(values, axis=0)[np.maximum(n - 1, 0) // 2, np.arange(len(n))]  # NaN is sorted last
+    return np.asarray((~np.isnan(values) & (values != median)).sum(axis=0), np.int64)
 
 
 def _heaped(values: Floats) -> Floats:
     """Sums of random heaps of articles where there are very many: as good to resample, and much faster."""
     if len(values) <= _HEAPS:
         return values
-    heaps = np.zeros((_HEAPS, values.shape[1]))
-    np.add.at(heaps, np.random.default_rng(0).permutation(len(values)) % _HEAPS, values)
-    return heaps
+    order = np.random.default_rng(0).permutation(len(values))
+    return np.add.reduceat(values[order], np.linspace(0, len(values), _HEAPS, endpoint=False).astype(np.int64))
 
 
-def interval(draws: Floats, articles: NDArray[np.int64], confidence: float) -> tuple[Floats, Floats]:
-    """Percentile intervals of each column, widened for few articles (Hesterberg 2015, section 4.1).
+def percentiles(draws: Floats, articles: NDArray[np.int64], confidence: float) -> tuple[Floats, Floats]:
+    """Percentile intervals of resampled figures that have no standard error, widened (Hesterberg 2015, section 4.1).
 
     The percentile interval of n articles is too narrow by about sqrt((n - 1) / n) and uses normal instead of Student
     quantiles; taking percentiles further out mends both. Below two articles there is none.
@@ -81,6 +169,11 @@ def student(p: float, freedom: int) -> float:
     return z + sum(term / float(freedom) ** power for power, term in enumerate(terms, 1))
 
 
+def normal(p: float) -> float:
+    """Quantile of the normal distribution."""
+    return _NORMAL.inv_cdf(p)
+
+
 def wilson(share: Floats, n: Floats, confidence: float) -> tuple[Floats, Floats]:
     """Wilson's interval (1927) for a share of n articles; NaN where n is 0."""
     z = _NORMAL.inv_cdf((1 + confidence) / 2)
@@ -93,23 +186,56 @@ def wilson(share: Floats, n: Floats, confidence: float) -> tuple[Floats, Floats]
 def sign_flip(differences: Floats, *, seed: int = 0) -> Floats:
     """Two-sided p of each column of paired differences, by flipping signs (Fisher 1935).
 
-    Exact over all patterns up to 15 articles that differ; else 9,999 random ones, so that p is 0.0001 at the least.
+    Exact over all patterns up to 24 articles that differ. Exact for any number where all differences have one size, as
+    with a gate asked once: that is McNemar's exact test. Else by random patterns: 19,999, or what many rivals need.
     """
-    filled = _heaped(np.nan_to_num(differences))
-    filled = filled[np.any(filled != 0, axis=1)]
-    observed = np.abs(filled.sum(axis=0)) * (1 - 1e-9)  # ties must not hang on rounding
-    n = len(filled)
-    if n == 0:
-        return np.ones(differences.shape[1])
-    if n <= _EXACT_UP_TO:
-        signs = 1.0 - 2.0 * ((np.arange(2**n)[:, None] >> np.arange(n)) & 1)
-        return np.asarray(np.mean(np.abs(signs @ filled) >= observed, axis=0))
+    filled = np.nan_to_num(differences)
+    p, rest = np.ones(filled.shape[1]), []
+    for column, values in enumerate(filled.T):
+        told = values[values != 0]
+        if not len(told):
+            continue
+        if np.abs(told).min() > np.abs(told).max() * _SAME:
+            p[column] = sign_test(int((told > 0).sum()), int((told < 0).sum()))
+        elif len(told) <= _EXACT_UP_TO:
+            p[column] = _all_flips(told)
+        else:
+            rest.append(column)
+    if rest:
+        p[rest] = _some_flips(_heaped(filled[:, rest]), max(_FLIPS, 25 * len(p)), seed)
+    return p
+
+
+def _all_flips(differences: Floats) -> float:
+    """The share of all sign patterns at least as far out: sums of each half, met in the middle."""
+    sums = []
+    for half in (differences[: len(differences) // 2], differences[len(differences) // 2 :]):
+        found = np.zeros(1)
+        for size in half.tolist():
+            found = np.concatenate([found - size, found + size])
+        sums.append(np.sort(found))
+    observed = abs(float(differences.sum())) - (1 - _SAME) * float(np.abs(differences).sum())
+    beyond = len(sums[1]) * len(sums[0]) - np.searchsorted(sums[1], observed - sums[0], side="left").sum()
+    return min(1.0, 2.0 * float(beyond) / 2.0 ** len(differences))
+
+
+def _some_flips(differences: Floats, flips: int, seed: int) -> Floats:
+    observed, n = np.abs(differences.sum(axis=0)) * _SAME, len(differences)
     rng = np.random.default_rng(seed)
     size, beyond = max(1, _CHUNK // n), np.zeros(differences.shape[1])
-    for start in range(0, _FLIPS, size):
-        bits = np.unpackbits(rng.integers(0, 256, (min(size, _FLIPS - start), -(-n // 8)), np.uint8), axis=1)[:, :n]
-        beyond += np.sum(np.abs(filled.sum(axis=0) - 2.0 * (bits.astype(np.float64) @ filled)) >= observed, axis=0)
-    return np.asarray((1 + beyond) / (1 + _FLIPS))
+    for start in range(0, flips, size):
+        bits = np.unpackbits(rng.integers(0, 256, (min(size, flips - start), -(-n // 8)), np.uint8), axis=1)[:, :n]
+        sums = differences.sum(axis=0) - 2.0 * (bits.astype(np.float64) @ differences)
+        beyond += np.sum(np.abs(sums) >= observed, axis=0)
+    return np.asarray((1 + beyond) / (1 + flips))
+
+
+def sign_test(more: int, less: int) -> float:
+    """Two-sided exact p of so many articles for and against, ties left out: McNemar's test (1947), exactly."""
+    n, fewer = more + less, min(more, less)
+    if n > 2000:
+        return math.erfc(max(abs(more - less) - 1, 0) / math.sqrt(2 * n))
+    return float(min(1.0, 2 * sum(math.comb(n, k) for k in range(fewer + 1)) / 2**n))
 
 
 def holm(p: Floats) -> Floats:
@@ -132,76 +258,3 @@ def articles_needed(difference: float, deviation: float, confidence: float, powe
 def fewest_articles(rivals: int, confidence: float) -> int:
     """Articles below which not even total agreement gives a corrected p small enough, by the sign-flip test."""
     return math.ceil(1 + math.log2(rivals / (1 - confidence)) - 1e-9)
-
-
-# -------------------------------------------------------------------------------------------------- Bradley and Terry
-
-
-def bradley_terry(wins: Floats) -> Floats:
-    """Strengths from wins of row over column, shape (fits, variants, variants); a tie is half a win to each.
-
-    P(i beats j) = 1 / (1 + exp(θj - θi)) (Bradley and Terry 1952), by Newton's method. A ridge of 0.1 keeps a variant
-    that won or lost every vote finite.
-    """
-    fits, variants, _ = wins.shape
-    strengths = np.zeros((fits, variants))
-    votes = wins + wins.transpose(0, 2, 1)
-    diagonal = np.arange(variants)
-    for _ in range(50):
-        chance = win_chances(strengths)
-        slope = (wins - votes * chance).sum(axis=2) - _RIDGE * strengths
-        curve = -votes * chance * (1 - chance)
-        curve[:, diagonal, diagonal] = _RIDGE - curve.sum(axis=2) + curve[:, diagonal, diagonal]
-        step = np.clip(np.linalg.solve(curve, slope[..., None])[..., 0], -2, 2)
-        strengths += step
-        if np.abs(step).max(initial=0.0) < 1e-8:
-            break
-    return strengths
-
-
-def win_chances(strengths: Floats) -> Floats:
-    """P(row beats column) for each fit."""
-    return np.asarray(1 / (1 + np.exp(strengths[:, None, :] - strengths[:, :, None])))
-
-
-def win_rates(strengths: Floats) -> Floats:
-    """Chance of each variant to win against a rival taken at random: shape (fits, variants)."""
-    variants = strengths.shape[1]
-    return np.asarray((win_chances(strengths).sum(axis=2) - 0.5) / max(variants - 1, 1))
-
-
-def bootstrap_win_rates(wins: Floats, *, seed: int = 0) -> Floats:
-    """Win rates refitted on resampled articles, from wins of shape (articles, variants, variants)."""
-    articles, variants, _ = wins.shape
-    flat = wins.reshape(articles, -1)
-    each = max(1, _CHUNK // (4 * variants**2))
-    rates = []
-    for taken in resample(articles, seed=seed):
-        for start in range(0, len(taken), each):
-            resampled = (taken[start : start + each] @ flat).reshape(-1, variants, variants)
-            rates.append(win_rates(bradley_terry(resampled)))
-    return np.concatenate(rates)
-
-
-def vote_differences(wins: Floats, best: int) -> Floats:
-    """What each article says for each variant against the best: columns whose signs may be flipped.
-
-    The slope of the likelihood where both are equally strong: were they, swapping their names in an article would be as
-    likely as not and would turn its sign. Uses votes on third variants too.
-    """
-    articles, variants, _ = wins.shape
-    differences = np.zeros((articles, variants))
-    for rival in range(variants):
-        if rival == best:
-            continue
-        merged = wins.sum(axis=0)
-        merged[best] += merged[rival]
-        merged[:, best] += merged[:, rival]
-        merged[rival] = merged[:, rival] = merged[best, best] = 0.0
-        expected = win_chances(bradley_terry(merged[None]))[0, best]
-        others = np.array([other not in (best, rival) for other in range(variants)])
-        votes = wins + wins.transpose(0, 2, 1)
-        surplus = (wins - votes * expected[None, None, :])[:, :, others].sum(axis=2)
-        direct = wins[:, rival, best] - wins[:, best, rival]
-        differences[:, rival] = surplus[:, rival] - surplus[:, best] + direct
-    return differences

@@ -14,10 +14,10 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Literal
 
-from retitlekit.dialects import DIALECTS, SUFFIXES, Dialect, Sheet, to_yaml
 from retitlekit.errors import PromptError, RetitlekitWarning
+from retitlekit.notations import NOTATIONS, SUFFIXES, Notation, Outline, to_yaml
 from retitlekit.prompts import Prompt
-from retitlekit.templates import Parts, Variable, write_parts
+from retitlekit.sandbox import Parts, Variable, write_parts
 
 Format = Literal["google-dotprompt", "prompty", "promptfoo", "langfuse", "llm"]
 
@@ -67,18 +67,18 @@ def export_prompt(prompt: Prompt, *, to: Format) -> str:
     form = _form(to)
     if not isinstance(prompt, Prompt):
         raise PromptError(f"export_prompt() takes a Prompt, not {type(prompt).__name__}")
-    sheet = Sheet.of(prompt)
-    text = form.write(sheet)
+    outline = Outline.of(prompt)
+    text = form.write(outline)
     try:
-        back = form.read(text, sheet.name)
+        back = form.read(text, outline.name)
     except PromptError as problem:
         raise PromptError(f"{prompt._place()}: {to} cannot carry this prompt: {problem}") from problem
-    for nth, (here, there) in enumerate(zip_longest(map(_told, sheet.turns), map(_told, back.turns)), 1):
+    for nth, (here, there) in enumerate(zip_longest(map(_told, outline.turns), map(_told, back.turns)), 1):
         if here != there:
             raise PromptError(
                 f"{prompt._place()}: {to} cannot carry message {nth}: it would read back as {there}, and is {here}"
             )
-    _tell(f"prompt {prompt.name!r} as {to}", sheet.lost)
+    _tell(f"prompt {prompt.name!r} as {to}", outline.lost)
     return text
 
 
@@ -125,19 +125,19 @@ def import_prompt(
     """
     form = _form(format)
     text, stem = _text(source)
-    sheet = form.read(text, name or stem, *([name] if format == "promptfoo" else []))
+    outline = form.read(text, name or stem, *([name] if format == "promptfoo" else []))
     if rename:
-        sheet.turns = [(role, tuple(_renamed(part, rename) for part in parts)) for role, parts in sheet.turns]
-        sheet.types = {rename.get(key, key): value for key, value in sheet.types.items()}
-    prompt = _prompt(sheet)
-    _tell(f"prompt {prompt.name!r} from {format}", sheet.lost)
+        outline.turns = [(role, tuple(_renamed(part, rename) for part in parts)) for role, parts in outline.turns]
+        outline.types = {rename.get(key, key): value for key, value in outline.types.items()}
+    prompt = _prompt(outline)
+    _tell(f"prompt {prompt.name!r} from {format}", outline.lost)
     return prompt
 
 
-def _form(name: str) -> Dialect:
-    if name not in DIALECTS:
-        raise PromptError(f"there is no format {name!r}; there are {', '.join(DIALECTS)}")
-    return DIALECTS[name]
+def _form(name: str) -> Notation:
+    if name not in NOTATIONS:
+        raise PromptError(f"there is no format {name!r}; there are {', '.join(NOTATIONS)}")
+    return NOTATIONS[name]
 
 
 def _tell(what: str, lost: list[str]) -> None:
@@ -169,24 +169,24 @@ def _text(source: str | os.PathLike[str]) -> tuple[str, str]:
         raise PromptError(f"{path}: cannot be read ({problem.strerror})") from problem
 
 
-def _prompt(sheet: Sheet) -> Prompt:
-    """The sheet as a `.prompt` file."""
-    if not all(parts for _, parts in sheet.turns) or not sheet.turns:
-        raise PromptError(f"prompt {sheet.name!r}: there is no text in its messages")
+def _prompt(outline: Outline) -> Prompt:
+    """The outline as a `.prompt` file."""
+    if not all(parts for _, parts in outline.turns) or not outline.turns:
+        raise PromptError(f"prompt {outline.name!r}: there is no text in its messages")
     opens = re.compile(r"^\s*(?:System|User|Assistant):", re.MULTILINE)
-    for role, parts in sheet.turns:
+    for role, parts in outline.turns:
         for part in parts:
             if not isinstance(part, Variable) and (found := opens.search(part)):
                 raise PromptError(
-                    f"prompt {sheet.name!r}: the {role} message has a line that begins with {found[0].strip()!r}, "
+                    f"prompt {outline.name!r}: the {role} message has a line that begins with {found[0].strip()!r}, "
                     "which opens a message in a .prompt file: reword it"
                 )
-    used = {part for _, parts in sheet.turns for part in parts if isinstance(part, Variable)}
-    settings = {key: value for key, value in sheet.settings.items() if value is not None}
-    if sheet.types and sheet.types != dict.fromkeys(used, "string"):
-        settings["input"] = {"schema": sheet.types}
-    metadata = sheet.metadata | ({"retitlekit": sheet.about} if sheet.about else {})
+    used = {part for _, parts in outline.turns for part in parts if isinstance(part, Variable)}
+    settings = {key: value for key, value in outline.settings.items() if value is not None}
+    if outline.types and outline.types != dict.fromkeys(used, "string"):
+        settings["input"] = {"schema": outline.types}
+    metadata = outline.metadata | ({"retitlekit": outline.about} if outline.about else {})
     if metadata:
         settings["metadata"] = metadata
-    body = "\n".join(f"{role.capitalize()}:\n{write_parts(parts)}\n" for role, parts in sheet.turns)
-    return Prompt(sheet.name, f"---\n{to_yaml(settings)}---\n{body}" if settings else body)
+    body = "\n".join(f"{role.capitalize()}:\n{write_parts(parts)}\n" for role, parts in outline.turns)
+    return Prompt(outline.name, f"---\n{to_yaml(settings)}---\n{body}" if settings else body)

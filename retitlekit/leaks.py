@@ -67,10 +67,11 @@ def find_leaks(text: str) -> tuple[Leak, ...]:
     return tuple(leaks)
 
 
-def echoes(title: str, instructions: str) -> bool:
+def echoes(title: str, instructions: str, *, source: str = "") -> bool:
     """Whether four words in a row (eight signs, in Chinese or Japanese) of a title stand in the instructions.
 
-    Case and punctuation do not count. `instructions` is the prompt without the article's own words.
+    Case and punctuation do not count. `instructions` is the prompt without the article's own words; what stands in
+    `source`, the article, is no echo.
 
     Examples
     --------
@@ -79,7 +80,23 @@ def echoes(title: str, instructions: str) -> bool:
     """
     words = _words(title)
     size = 8 if sum(len(word) == 1 for word in words) * 2 > len(words) else 4
-    return not _phrases(instructions, size).isdisjoint(zip(*(words[i:] for i in range(size)), strict=False))
+    common = _phrases(instructions, size).intersection(zip(*(words[i:] for i in range(size)), strict=False))
+    return bool(common) and not (source and common <= _phrases(source, size))
+
+
+def content_words(text: str) -> list[str]:
+    """The words of a text that carry what it is about, folded: long ones, abbreviations, figures; signs one by one."""
+    found = [
+        word for word in _WORD.findall(text) if len(word) > 3 or word.isupper() or word.isdigit() or word >= "\u2e80"
+    ]
+    return [folded for word in found if (folded := word.casefold()) not in _IDLE]
+
+
+_IDLE = frozenset(
+    "about after also been before being from have having here into just like made make more most much only other over "
+    "said says some such than that their them then there these they this those through very were what when where which "
+    "while will with would could should your yours i a".split()
+)
 
 
 def _words(text: str) -> list[str]:
@@ -145,6 +162,37 @@ _PROMPT = (
     r"act as an? [^.\n]{0,60}?(?:journalist|editor|writer)\b|your task is to (?:re-?write|write|generate|create)\b",
     r"\A(?:user|system) ?: |\A#{1,4} ?(?:instructions?|system|user)\b",
 )
+_ASKING = r"(?:please |can you |could you |kindly )?"
+_REWRITE = r"(?:re-?write|rephrase|paraphrase|reword|reformulate|simplify)"
+_BARE_PROMPT = (  # what is left on a page when a plugin's call fails: the instruction and the old title
+    rf"{_ASKING}(?:{_REWRITE}|shorten|change|improve|translate|summari[sz]e) (?:this|the (?:following|given|above))"
+    r"(?: [\w-]+){0,2}? (?:titles?|headlines?)\b",
+    rf"{_ASKING}{_REWRITE} (?:(?:this|these|the|my|following|given|news|article|blog) ){{0,3}}(?:titles?|headlines?"
+    r"|articles?|text|posts?)\b(?: (?:in|to|for|so|as|using|with|into|below|between|from|of)\b[^:\n.]{0,80})?:",
+    rf"{_REWRITE} (?:(?:this|it|the following) ?)?(?:in [^:\n.]{{0,40}}\bwords)?:",
+    r"(?:make|turn) (?:this|the following) (?:\w+ )?(?:title|headline|article|text)s?"
+    r" (?:shorter|longer|better|more|less|into|sound)\b[^:\n.]{0,80}:",
+    r"(?:give me|write|suggest|generate|create|provide|craft)(?: me)? (?:[\w-]+,? ){0,5}?(?:titles?|headlines?|version)"
+    r"(?:, [^:\n]{0,40},)? (?:for|from|based on|of)(?: (?:this|the)(?: following)?(?: news)?(?: (?:article|story|title"
+    r"|headline|text|post))?)?(?: below)?:",
+    r"as an? [^.,:\n]{0,60}?(?:journalist|editor|writer|copywriter|expert)[^.,:\n]{0,20}, (?:please )?(?:re-?write"
+    r"|rephrase|summari[sz]e|generate) ",
+    r"(?:given|use|using) the (?:following|above) (?:\w+ )?(?:titles?|headlines?|articles?|text|content)\b[^\n]{0,60}?"
+    r"\b(?:re-?write|write|create|generate)\b|i will give you an? (?:\w+ )?(?:title|headline|article|text)\b",
+    r"i want you to act as an? [^.\n]{0,60}?(?:journalist|editor|writer|copywriter)\b",
+    r"you['’]re an? [^.\n]{0,60}?(?:journalist|editor|copywriter|writer|assistant)[^.\n]{0,40}[.,:] (?:your task"
+    r"|re-?write|write|generate|summari[sz]e|you (?:are|will|must|should)) ",
+    r"(?:using|based on) (?:the|this) (?:article|text|content|story)[^:.\n]{0,40}, (?:write|create|generate|suggest)"
+    r" [^:\n]{0,60}?(?:title|headline)",
+    r"(?:schreibe?n?(?: sie)?|formuliere?n?(?: sie)?) (?:diesen|diese|die folgende|den folgenden) (?:titel|überschrift"
+    r"|schlagzeile|artikel|text)[^:\n]{0,60}:",
+    r"(?:reescrib[ea]|reformul[ea]|reescreva|riscrivi|ré[eé]cri(?:s|vez)|reformule[rz]?)"
+    r" (?:este|el siguiente|o seguinte|questo|il seguente|ce|cet|le) (?:título|titular|titolo|titre|texto|testo|texte"
+    r"|artículo|articolo|article)[^:\n]{0,60}:",
+    r"(?:перепиши|перефразируй)(?:те)? (?:этот |следующий )?(?:заголовок|текст)[^:\n]{0,60}:",
+    r"请?(?:改写|重写|改寫|重寫)(?:以下|这个|這個|下面的?)?(?:新闻|新聞)?(?:标题|標題)[^:：\n]{0,30}[:：]"
+    r"|(?:次|以下)の(?:タイトル|見出し)を(?:書き直|書き換え|言い換え)",
+)
 _REFUSAL = (  # phrases by which watchdogs find sites that machines fill, and their kin
     rf"{_SORRY}[ ,.;:!—–-]{{0,4}}(?:but |however,? |that )?(?:{_AS_AI},? )?(?:{_CANNOT}|there (?:is|was) no\b"
     rf"|no {_MATERIAL}|(?:the|your|this) {_MATERIAL}\b|it (?:looks|seems|appears)){_UNATTRIBUTED}",
@@ -188,5 +236,6 @@ _TALK = (
     r" (?:\w+ ){0,2}(?:re-?written|revised|suggested|optimi[sz]ed|improved|possible) (?:\w+ )?(?:title|headline)s?\b"
 )
 _SPEECH = re.compile(
-    rf"(?P<prompt>{'|'.join(_PROMPT)})|(?P<refusal>{'|'.join(_REFUSAL)})|(?P<talk>{_TALK})", re.IGNORECASE
+    rf"(?P<prompt>{'|'.join((*_PROMPT, *_BARE_PROMPT))})|(?P<refusal>{'|'.join(_REFUSAL)})|(?P<talk>{_TALK})",
+    re.IGNORECASE,
 )

@@ -1,4 +1,4 @@
-"""Models: what can be asked, what it costs, and `complete`, the only door to LiteLLM.
+"""Models: what can be asked, what it costs, and `complete`, which asks it.
 
 A model is a LiteLLM id ("openai/gpt-4o-mini", "ollama_chat/llama3.2", "baseline/lead-compress") or a `Model`,
 which adds where it is served, which environment variable holds its key, and what it costs.
@@ -12,35 +12,27 @@ import ipaddress
 import json
 import os
 import re
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import KW_ONLY, dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from email.utils import parsedate_to_datetime
+from functools import cached_property, lru_cache
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from retitlekit import providers, wire
 from retitlekit.baselines import BASELINES, write_title
 from retitlekit.errors import CallError, ModelError
+from retitlekit.providers import Messages, Reading, Routes
+from retitlekit.providers import litellm as _litellm
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-Messages = Sequence[Mapping[str, str]]
-
-# OpenAI-compatible servers as they come out of the box: name, LiteLLM prefix, address.
-LOCAL_SERVERS = (
-    ("Ollama", "ollama_chat/", "http://127.0.0.1:11434"),
-    ("LM Studio", "lm_studio/", "http://127.0.0.1:1234/v1"),
-    ("vLLM", "hosted_vllm/", "http://127.0.0.1:8000/v1"),
-    ("llama.cpp", "openai/", "http://127.0.0.1:8080/v1"),
-    ("LiteLLM proxy", "litellm_proxy/", "http://127.0.0.1:4000/v1"),
-    ("Jan", "openai/", "http://127.0.0.1:1337/v1"),
-)
-# Providers that are listed with the key they lack; every other provider appears once its key is in the environment.
-PROVIDERS = ("openai", "anthropic", "gemini", "mistral", "groq", "deepseek", "openrouter", "together_ai", "xai")
 _OPENAI_BASE = "https://api.openai.com/v1"
 _PROBE_S = 3.0
+_MOST_TOKENS = 2**53  # a count above is a server's mistake
 # The same request may be answered a moment later; everything else would fail again.
 _RETRYABLE = {
     "APIConnectionError",
@@ -119,7 +111,7 @@ class Model:
         """Whether it is one of the baselines that live in this package and need no network."""
         return self.id.startswith("baseline/")
 
-    @property
+    @cached_property
     def endpoint(self) -> str:
         """How it is reached, as the JSON of the frame's `endpoint` column; holds no key."""
         kept = {key: value for key, value in dataclasses.asdict(self).items() if key not in ("name", "params")}
@@ -132,7 +124,10 @@ def from_endpoint(endpoint: str, name: str) -> Model:
 
 
 class Reply(NamedTuple):
-    """What one call brought. Tokens and cost are None when unknown, never 0 for that."""
+    """What one call brought. Tokens and cost are None when unknown, never 0 for that.
+
+    `headers` is what the answer said of rate limits, names in lower case: ``x-ratelimit-remaining-requests`` …
+    """
 
     completion: str
     finish_reason: str | None
@@ -140,6 +135,7 @@ class Reply(NamedTuple):
     output_tokens: int | None
     cost_usd: float | None
     effective_temperature: float | None
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 async def complete(
@@ -180,72 +176,230 @@ async def complete(
         seed = int(params.get("seed") or 0) * 1_000_003 + repeat
         title = write_title(model.id, messages, temperature=temperature, seed=seed)
         return Reply(title, "stop", None, None, 0.0, temperature)
-    litellm = _litellm()
     if temperature is not None:
         params["temperature"] = temperature
+    call = _call(model, messages, {"timeout": timeout, **params})
     try:
         async with asyncio.timeout(timeout):
-            response = await litellm.acompletion(
-                model=model.id,
-                messages=[dict(message) for message in messages],
-                api_base=model.api_base,
-                api_key=_key(model),
-                timeout=timeout,
-                max_retries=0,  # the SDK's and LiteLLM's own retries multiply: the sweep retries
-                **params,
-            )
+            return await _ask(model, call)
     except TimeoutError as problem:
-        raise CallError(f"{model.name}: no answer in {timeout:g} s", error_type="Timeout", retryable=True) from problem
+        text = f"{model.name}: no answer in {timeout:g} s"
+        raise CallError(text, error_type="Timeout", retryable=True, billed=True) from problem
+    except ConnectionError as problem:
+        text = redact(f"{model.name}: Connection error ({problem})", model)
+        sent = "ClientConnectorError" not in text
+        raise CallError(text, error_type="APIConnectionError", retryable=True, billed=sent) from None
     except Exception as problem:  # noqa: BLE001 - a provider's code may raise anything; each trial must end as a row
         raise _call_error(model, problem) from None  # the chain could carry the key
-    return _reply(model, response, temperature)
 
 
-def _reply(model: Model, response: Any, temperature: float | None) -> Reply:
-    choice = response.choices[0]
-    refusal = (getattr(choice.message, "provider_specific_fields", None) or {}).get("refusal")
-    usage = getattr(response, "usage", None)
-    tokens_in = getattr(usage, "prompt_tokens", None) or None
-    tokens_out = (getattr(usage, "completion_tokens", None) or 0) if tokens_in else None
-    price = prices(model)
-    cost = None
-    if model.input_cost_per_token is None:
-        cost = (getattr(response, "_hidden_params", None) or {}).get("response_cost")
-    if cost is None and price and tokens_in is not None and tokens_out is not None:
-        cost = tokens_in * price[0] + tokens_out * price[1]
+def _call(model: Model, messages: Messages, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `litellm.acompletion`."""
+    return {
+        "model": model.id,
+        "messages": [dict(message) for message in messages],
+        "api_base": model.api_base,
+        "api_key": _key(model),
+        **params,
+        "max_retries": 0,  # the SDK's and LiteLLM's own retries multiply: the sweep retries
+    }
+
+
+async def _ask(model: Model, call: dict[str, Any]) -> Reply:
+    """One request: over the wire where LiteLLM showed how, else through LiteLLM."""
+    route = await _known_routes().find(call)
+    if route is not None:
+        answer = await wire.post(route.address, route.pack(call["messages"]))
+        if answer.status in (401, 403):
+            forget_routes()  # the key may be another the next time
+        try:
+            reading = None if 300 <= answer.status < 400 else await route.read(answer, call)
+        except Exception as problem:
+            problem.add_note(str(answer.status))  # LiteLLM takes a garbled 200 for a 500
+            raise
+        if reading is not None:
+            return _reply(model, reading, route.body.get("temperature"), answer.headers)
+    response = await _litellm().acompletion(**call)
+    headers = (getattr(response, "_hidden_params", None) or {}).get("headers")
+    return _reply(model, providers.read_response(response), _kept_temperature(call), headers)
+
+
+def _kept_temperature(call: Mapping[str, Any]) -> float | None:
+    """The temperature that LiteLLM sends: under drop_params it leaves out what a model does not know."""
+    litellm, temperature = _litellm(), call.get("temperature")
+    drops = call.get("drop_params") or litellm.drop_params
+    return None if drops and "temperature" not in litellm.get_supported_openai_params(call["model"]) else temperature
+
+
+def _reply(model: Model, reading: Reading, temperature: float | None, headers: Mapping[str, str] | None) -> Reply:
+    tokens = [
+        n if n is not None and 0 <= n < _MOST_TOKENS else None for n in (reading.input_tokens, reading.output_tokens)
+    ]
+    cost = reading.cost_usd if model.input_cost_per_token is None else None
+    if cost is None and tokens[0] is not None and tokens[1] is not None:
+        price = prices(model)
+        cost = price and tokens[0] * price[0] + tokens[1] * price[1]
     return Reply(
-        completion=(choice.message.content or refusal or "").encode("utf-8", "replace").decode("utf-8"),
-        finish_reason="refusal" if refusal and not choice.message.content else choice.finish_reason,
-        input_tokens=tokens_in,
-        output_tokens=tokens_out,
+        completion=_valid(reading.completion),
+        finish_reason=reading.finish_reason and _valid(reading.finish_reason),
+        input_tokens=tokens[0],
+        output_tokens=tokens[1],
         cost_usd=cost,
         effective_temperature=temperature,
+        headers=_limits(headers),
     )
+
+
+def _valid(text: str) -> str:
+    """Without the halves of characters that JSON can hold and no file."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+# ---- the provider's batch API
+
+BATCH_PROVIDERS = ("openai", "azure", "hosted_vllm", "litellm_proxy")  # those with OpenAI's files and batches
+
+
+async def pack(
+    model: Model, messages: Messages, *, temperature: float | None = None, params: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The JSON body that `complete` would send; nothing is sent."""
+    heat = {} if temperature is None else {"temperature": temperature}
+    route = await _known_routes().find(_call(model, messages, {"timeout": 60, **(params or {}), **heat}))
+    if route is None:
+        raise ModelError(f"{model.name}: only LiteLLM itself can make this call, so it fits in no batch; use run()")
+    return {**route.body, "messages": list(messages)}
+
+
+async def unpack(
+    model: Model,
+    messages: Messages,
+    status: int,
+    body: Mapping[str, Any],
+    *,
+    temperature: float | None = None,
+    params: Mapping[str, Any] | None = None,
+) -> Reply:
+    """The `Reply` that `complete` would make of this answer, at the price of a batch; else raises its `CallError`."""
+    heat = {} if temperature is None else {"temperature": temperature}
+    call = _call(model, messages, {"timeout": 60, **(params or {}), **heat})
+    route = await _known_routes().find(call)
+    try:
+        answer = wire.Answer(status, {}, json.dumps(body).encode())
+        reading = await route.read(answer, call) if route else None
+    except Exception as problem:  # noqa: BLE001 - as in `complete`
+        raise _call_error(model, problem) from None
+    if route is None or reading is None:
+        raise CallError(f"{model.name}: LiteLLM cannot read this answer", error_type="APIResponseValidationError")
+    cost, price = None, batch_prices(model)
+    if price is not None and reading.input_tokens is not None and reading.output_tokens is not None:
+        cost = reading.input_tokens * price[0] + reading.output_tokens * price[1]
+    return _reply(model, reading, route.body.get("temperature"), None)._replace(cost_usd=cost)
+
+
+def check_batches(model: Model) -> None:
+    """Raise a `ModelError` when a model cannot be asked in batches."""
+    if model.embedded:
+        raise ModelError(f"{model.name} answers at once and for nothing: use run()")
+    provider, _ = _provider(model)
+    if provider not in BATCH_PROVIDERS:
+        raise ModelError(f"{model.name}: batches go to {', '.join(BATCH_PROVIDERS)}, not to {provider}; use run()")
+
+
+async def batch_call(model: Model, verb: str, **call: Any) -> Any:
+    """One of LiteLLM's calls for files and batches (``"acreate_batch"`` …), sent once."""
+    provider, base = _provider(model)
+    quiet = {"batch_ignore_default_logging": True}  # else LiteLLM fetches the results by itself, to count their cost
+    try:
+        return await getattr(_litellm(), verb)(
+            custom_llm_provider=provider,
+            api_base=base,
+            api_key=_key(model),
+            max_retries=0,
+            litellm_metadata=quiet,
+            **call,
+        )
+    except Exception as problem:  # noqa: BLE001 - as in `complete`
+        raise _call_error(model, problem) from None
+
+
+_routes: dict[asyncio.AbstractEventLoop, Routes] = {}
+
+
+def _known_routes() -> Routes:
+    loop = asyncio.get_running_loop()
+    if loop not in _routes:
+        for ended in [each for each in _routes if each.is_closed()]:
+            del _routes[ended]
+        _routes[loop] = Routes()
+    return _routes[loop]
+
+
+def forget_routes() -> None:
+    """Learn every route anew."""
+    _routes.clear()
+    _noticed.clear()
+    prices.cache_clear()
+
+
+_noticed: dict[Model, object] = {}
+
+
+def _notice_changes(models: Iterable[Model]) -> None:
+    """Forget the routes when what they were learnt under has changed: keys, addresses, LiteLLM's settings, prices."""
+    for model in models:
+        now = frozenset(os.environ.items()), providers.settings(), repr(_info(model))
+        if _noticed.setdefault(model, now) != now:
+            forget_routes()
+            _noticed[model] = now
 
 
 def _call_error(model: Model, problem: Exception) -> CallError:
     name, text = type(problem).__name__, str(problem)
-    if name == "InternalServerError" and "Connection error" in text:
+    if name == "InternalServerError" and _broke(problem):
         name = "APIConnectionError"  # LiteLLM gives a reset or refused connection the class of a 500
     body = getattr(problem, "body", None)
     out_of_credit = isinstance(body, dict) and body.get("code") == "insufficient_quota"
+    response = getattr(problem, "response", None)
+    headers = _limits(getattr(problem, "litellm_response_headers", None) or getattr(response, "headers", None))
+    status = getattr(problem, "status_code", None)
+    in_a_200 = name == "APIError" and status is None  # a gateway may wrap its upstream's failure so
     return CallError(
-        redact(text.removeprefix(f"litellm.{type(problem).__name__}: "), model),
+        redact(_valid(text.removeprefix(f"litellm.{type(problem).__name__}: ")), model),
         error_type=name,
-        retryable=name in _RETRYABLE and not out_of_credit,
-        retry_after=_retry_after(problem),
+        retryable=(name in _RETRYABLE or in_a_200) and not out_of_credit,
+        retry_after=_retry_after(headers),
+        status=int(status) if status and name not in ("APIConnectionError", "Timeout") else None,
+        headers=headers,
+        billed=name in ("APIConnectionError", "Timeout") or in_a_200 or "200" in getattr(problem, "__notes__", ()),
     )
 
 
-def _retry_after(problem: Exception) -> float | None:
-    """Seconds that the provider asks us to wait (RFC 9110 Retry-After in seconds, or OpenAI's retry-after-ms)."""
-    response = getattr(problem, "response", None)
-    headers = getattr(problem, "litellm_response_headers", None) or getattr(response, "headers", None) or {}
+def _broke(problem: BaseException | None) -> bool:
+    """Whether a connection that broke is behind an exception."""
+    while problem is not None:
+        if type(problem).__name__ in ("APIConnectionError", "ConnectError", "ReadError", "RemoteProtocolError"):
+            return True
+        problem = problem.__cause__ or problem.__context__
+    return False
+
+
+def _limits(headers: Mapping[str, str] | None) -> dict[str, str]:
+    """What a header says of rate limits."""
+    told = [(name.lower(), str(value)) for name, value in (headers or {}).items()]
+    return {name: value for name, value in told if "ratelimit" in name or name in ("retry-after", "retry-after-ms")}
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that the provider asks us to wait: OpenAI's retry-after-ms, or RFC 9110's seconds or date."""
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        value = str(headers.get(name) or "")
+        value = headers.get(name, "")
         if re.fullmatch(r"\d+(\.\d+)?", value):
             return float(value) * unit
-    return None
+    try:
+        return max(0.0, parsedate_to_datetime(headers.get("retry-after", "")).timestamp() - time.time())
+    except ValueError:
+        return None
 
 
 def redact(text: str, model: Model | None = None) -> str:
@@ -300,6 +454,7 @@ def check_ready(models: Iterable[Model]) -> None:
     models = list(models)
     for model in models:
         check_id(model)
+    _notice_changes([model for model in models if not model.embedded])
     with ThreadPoolExecutor(max_workers=8) as pool:
         problems = [problem for problem in pool.map(_why_not, (m for m in models if not m.embedded)) if problem]
     if problems:
@@ -334,6 +489,7 @@ def _why_not(model: Model) -> str | None:
     return None
 
 
+@lru_cache(maxsize=256)
 def _provider(model: Model) -> tuple[str, str | None]:
     """LiteLLM's provider of a model, and the address of its server where that is known."""
     litellm = _litellm()
@@ -371,6 +527,7 @@ def _served(base: str, key: str | None = None, timeout: float = _PROBE_S) -> lis
     return [str(entry["id"]) for entry in listed["data"] if isinstance(entry, dict) and "id" in entry]
 
 
+@lru_cache(maxsize=256)
 def _is_local(base: str) -> bool:
     host = urlsplit(base).hostname or ""
     try:
@@ -390,75 +547,7 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
-# ---- what there is
-
-
-def available_models(api_bases: Iterable[str] = ()) -> pd.DataFrame:
-    """Models that can be used now, and why the others cannot; nothing is spent.
-
-    Looks at the keys in the environment, at the usual ports of local servers on this machine (`LOCAL_SERVERS`), and
-    at LiteLLM's bundled price map. A hosted provider is not asked anything.
-
-    Parameters
-    ----------
-    api_bases : iterable of str
-        Addresses of further OpenAI-compatible servers to ask.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per model: `model` (LiteLLM id), `usable` (boolean), `kind` ("embedded", "local server" or "provider"),
-        `api_base` (give it to `Model`), `input_usd_per_mtok` and `output_usd_per_mtok` (Float64, US dollars for a
-        million tokens, <NA> when unknown), and `note`: what it is, or what is missing.
-
-    Examples
-    --------
-    >>> rk.available_models().query("kind == 'embedded'").model.tolist()
-    ['baseline/prefix', 'baseline/lead-compress', 'baseline/lexrank']
-    """
-    import pandas as pd
-
-    rows: list[tuple[Any, ...]] = [(name, True, "embedded", None, 0.0, 0.0, note) for name, note in BASELINES.items()]
-    servers = [*LOCAL_SERVERS, *(("OpenAI-compatible server", "openai/", base) for base in api_bases)]
-    with ThreadPoolExecutor(max_workers=len(servers)) as pool:
-        for found in pool.map(_server_rows, servers):
-            rows += found
-    rows += _provider_rows()
-    columns = ["model", "usable", "kind", "api_base", "input_usd_per_mtok", "output_usd_per_mtok", "note"]
-    money = {"input_usd_per_mtok": "Float64", "output_usd_per_mtok": "Float64"}
-    text = dict.fromkeys(["model", "kind", "api_base", "note"], "string")
-    return pd.DataFrame(rows, columns=columns).astype({**text, "usable": "boolean", **money})
-
-
-def _provider_rows() -> list[tuple[Any, ...]]:
-    """The models of providers whose key is in the environment, and what the usual providers lack."""
-    litellm = _litellm()
-    rows: list[tuple[Any, ...]] = []
-    keyed = {name.removesuffix("_API_KEY").lower() for name, value in os.environ.items() if value}
-    for provider in (*PROVIDERS, *sorted(keyed & set(litellm.models_by_provider) - set(PROVIDERS))):
-        lacks = litellm.validate_environment(f"{provider}/any")["missing_keys"]
-        if lacks:
-            note = f"set {' or '.join(lacks)} in the environment"
-            rows.append((f"{provider}/…", False, "provider", None, None, None, note))
-            continue
-        note = "its key is in the environment"
-        known = [entry for entry in _price_map() if entry.provider == provider]
-        rows += [(e.id, True, "provider", None, e.input * 1e6, e.output * 1e6, note) for e in known]
-    return rows
-
-
-def _server_rows(server: tuple[str, str, str]) -> list[tuple[Any, ...]]:
-    name, prefix, base = server
-    try:
-        served = _served(base, timeout=0.5)
-    except urllib.error.HTTPError as problem:
-        note = f"{name} answers at {base} with {problem.code}: it may want a key (rk.Model(…, api_key_env=…))"
-        return [(f"{prefix}…", False, "local server", base, None, None, note)] if problem.code in (401, 403) else []
-    except (OSError, ValueError):
-        if name != "Ollama":
-            return []
-        return [(f"{prefix}…", False, "local server", base, None, None, f"no Ollama runs at {base}: `ollama serve`")]
-    return [(prefix + each, True, "local server", base, None, None, f"{name} at {base}") for each in served]
+# ---- prices and tokens
 
 
 class _Priced(NamedTuple):
@@ -482,92 +571,7 @@ def _price_map() -> list[_Priced]:
     ]
 
 
-def load_models(path: str | os.PathLike[str]) -> dict[str, Model]:
-    """Read the `model_list` of a LiteLLM ``config.yaml``.
-
-    Parameters
-    ----------
-    path : path-like
-        A file as the LiteLLM proxy reads it. Keys must be written as ``os.environ/NAME``; a key in plain text is
-        refused, because it would travel with the models. Parameters beside the address, key and caps (temperature,
-        max_tokens …) become `Model.params`.
-
-    Returns
-    -------
-    dict of str to Model
-        By `model_name`, in the file's order; ready for ``plan(models=…)``.
-
-    Raises
-    ------
-    ModelError
-        Every problem of the file, with the entry it stands in.
-
-    Examples
-    --------
-    >>> config = tmp / "config.yaml"
-    >>> _ = config.write_text("model_list: [{model_name: small, litellm_params: {model: openai/gpt-4o-mini}}]")
-    >>> rk.load_models(config)["small"].id
-    'openai/gpt-4o-mini'
-    """
-    import yaml
-
-    try:
-        with open(path, encoding="utf-8") as file:  # noqa: PTH123 - any path-like
-            config = yaml.safe_load(file)
-    except OSError as problem:
-        raise ModelError(f"cannot read {path}: {problem.strerror}") from problem
-    except (yaml.YAMLError, UnicodeDecodeError) as problem:
-        raise ModelError(f"{path} is not YAML: {problem}") from problem
-    entries = config.get("model_list") if isinstance(config, dict) else None
-    if not isinstance(entries, list) or not entries:
-        raise ModelError(f"{path} has no `model_list:` with entries; see LiteLLM's proxy configuration")
-    models: dict[str, Model] = {}
-    problems = []
-    for index, entry in enumerate(entries):
-        place = f"{path}: model_list[{index}]"
-        try:
-            model = _from_config(entry)
-        except ModelError as problem:
-            problems.append(f"{place}: {problem}")
-            continue
-        if model.name in models:
-            problems.append(f"{place}: model_name {model.name!r} stands there twice; one sweep needs distinct names")
-        models[model.name] = model
-    if problems:
-        raise ModelError("\n".join(problems))
-    return models
-
-
-def _from_config(entry: object) -> Model:
-    params = entry.get("litellm_params") if isinstance(entry, dict) else None
-    if not isinstance(entry, dict) or not isinstance(params, dict) or not isinstance(params.get("model"), str):
-        raise ModelError("expected model_name: … and litellm_params: {model: …}")
-    params = dict(params)
-    info = entry.get("model_info") or {}
-    key, base = params.pop("api_key", None), params.pop("api_base", None)
-    if key is not None and not str(key).startswith("os.environ/"):
-        raise ModelError("litellm_params.api_key holds a key itself; write os.environ/NAME_OF_THE_VARIABLE")
-    if base is not None and str(base).startswith("os.environ/"):
-        variable = str(base).removeprefix("os.environ/")
-        base = os.environ.get(variable)
-        if not base:
-            raise ModelError(f"litellm_params.api_base: the environment variable {variable} is not set")
-    return Model(
-        str(params.pop("model")),
-        name=str(entry.get("model_name") or ""),
-        api_base=base,
-        api_key_env=str(key).removeprefix("os.environ/") if key is not None else None,
-        rpm=params.pop("rpm", None),
-        tpm=params.pop("tpm", None),
-        input_cost_per_token=params.pop("input_cost_per_token", info.get("input_cost_per_token")),
-        output_cost_per_token=params.pop("output_cost_per_token", info.get("output_cost_per_token")),
-        params=params,
-    )
-
-
-# ---- prices and tokens
-
-
+@lru_cache(maxsize=256)
 def prices(model: Model) -> tuple[float, float] | None:
     """US dollars per input and per output token; None when unknown."""
     if model.embedded:
@@ -576,6 +580,16 @@ def prices(model: Model) -> tuple[float, float] | None:
         return model.input_cost_per_token, model.output_cost_per_token
     info = _info(model)
     return (info["input_cost_per_token"], info["output_cost_per_token"]) if info else None
+
+
+def batch_prices(model: Model) -> tuple[float, float] | None:
+    """`prices` in a batch: as LiteLLM's map says, else half, which is what providers take."""
+    price = prices(model)
+    told = (_info(model) or {}) if model.input_cost_per_token is None else {}
+    pair = told.get("input_cost_per_token_batches"), told.get("output_cost_per_token_batches")
+    if pair[0] is not None and pair[1] is not None:
+        return pair[0], pair[1]
+    return price and (price[0] / 2, price[1] / 2)
 
 
 def longest_reply(model: Model, params: Mapping[str, Any]) -> int | None:
@@ -597,38 +611,3 @@ def _info(model: Model) -> dict[str, Any] | None:
         if "isn't mapped" not in str(problem):
             raise ModelError(f"{model.name}: LiteLLM cannot tell its price: {problem}") from problem
         return None
-
-
-# ---- LiteLLM
-
-
-def _litellm() -> Any:
-    """LiteLLM, imported at its first use (2 s), with its bundled prices and with the baselines registered."""
-    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else the import fetches prices
-    import litellm
-
-    if not any(entry["provider"] == "baseline" for entry in litellm.custom_provider_map):
-        litellm.suppress_debug_info = True  # else it prints help links on every error
-        litellm.custom_provider_map.append({"provider": "baseline", "custom_handler": _baseline_handler(litellm)})
-        setup: Any = litellm.utils.custom_llm_setup
-        setup()
-    return litellm
-
-
-def _baseline_handler(litellm: Any) -> Any:
-    class Baseline(litellm.CustomLLM):  # type: ignore[misc]
-        """`litellm.completion("baseline/…")` answers as `complete` does, for code that calls LiteLLM itself."""
-
-        def completion(
-            self, *, model: str, messages: Messages, model_response: Any, optional_params: Any, **_: Any
-        ) -> Any:
-            asked = dict(optional_params)
-            model_response.choices[0].message.content = write_title(
-                f"baseline/{model}", messages, temperature=asked.get("temperature"), seed=int(asked.get("seed") or 0)
-            )
-            return model_response
-
-        async def acompletion(self, **call: Any) -> Any:
-            return self.completion(**call)
-
-    return Baseline()

@@ -251,7 +251,7 @@ class Estimate:
     cost_low, cost_high : float or None
         US dollars. None when the price of a model that would be sent to is unknown.
     seconds : float or None
-        Rough duration, from the stored latencies of the same models; None before the first response.
+        Rough duration, from the stored latencies of the same models; None before the first one, and for a batch.
     by_model : pandas.DataFrame
         One row per model: `model`, `trials`, `stored`, `to_send`, `input_tokens`, `output_tokens_low`,
         `output_tokens_high`, `cost_low`, `cost_high`.
@@ -301,7 +301,7 @@ _COUNTED = 200  # distinct messages tokenised per model; the rest is taken to be
 _USUAL_CONCURRENCY = 32
 
 
-def estimate(trials: pd.DataFrame, *, store: str | os.PathLike[str] = ".retitlekit") -> Estimate:
+def estimate(trials: pd.DataFrame, *, store: str | os.PathLike[str] = ".retitlekit", batch: bool = False) -> Estimate:
     """Tell how many requests `run` would send, and what they would cost. Sends nothing.
 
     Parameters
@@ -310,6 +310,8 @@ def estimate(trials: pd.DataFrame, *, store: str | os.PathLike[str] = ".retitlek
         From `plan`, or any frame that `run` takes.
     store : path-like
         The store that `run` will use; it is read when it exists.
+    batch : bool
+        At the prices of `submit_batch`, which are half of the usual ones unless the provider says otherwise.
 
     Returns
     -------
@@ -328,7 +330,7 @@ def estimate(trials: pd.DataFrame, *, store: str | os.PathLike[str] = ".retitlek
     if "completion" in trials:
         wanted &= trials["completion"].isna()
     rows = [
-        _estimate_model(str(name), group, wanted[group.index], typical.get(str(name)))
+        _estimate_model(str(name), group, wanted[group.index], typical.get(str(name)), batch)
         for name, group in trials.groupby("model", observed=True, sort=False)
     ]
     by_model = pd.DataFrame(rows).astype(
@@ -347,7 +349,7 @@ def estimate(trials: pd.DataFrame, *, store: str | os.PathLike[str] = ".retitlek
         to_send=int(wanted.sum()),
         cost_low=costs[0],
         cost_high=costs[1],
-        seconds=sum(waits) if len(waits) == len(asked) else None,
+        seconds=sum(waits) if len(waits) == len(asked) and not batch else None,
         by_model=by_model,
     )
 
@@ -366,10 +368,10 @@ def _stored(trials: pd.DataFrame, folder: Path) -> tuple[set[str], dict[str, Typ
         return set(), {}
     names = trials[["model", "endpoint"]].drop_duplicates().itertuples(index=False)
     with Store(folder) as store:
-        return set(store.find(trials["trial_id"].unique())), {str(n): store.typical(str(e)) for n, e in names}
+        return store.holds(trials["trial_id"].unique()), {str(n): store.typical(str(e)) for n, e in names}
 
 
-def _estimate_model(name: str, group: pd.DataFrame, wanted: Any, past: Typical | None) -> dict[str, Any]:
+def _estimate_model(name: str, group: pd.DataFrame, wanted: Any, past: Typical | None, batch: bool) -> dict[str, Any]:
     model = _models.from_endpoint(str(group["endpoint"].iloc[0]), name)
     sent = group[wanted]
     row = {"model": name, "trials": len(group), "stored": len(group) - len(sent), "to_send": len(sent)}
@@ -380,7 +382,7 @@ def _estimate_model(name: str, group: pd.DataFrame, wanted: Any, past: Typical |
     low, high = (usual, usual * 1.5) if usual else _TITLE_TOKENS
     limit = _models.longest_reply(model, json.loads(str(sent["params"].iloc[0])))
     low, high = (min(each, limit or math.inf) * len(sent) for each in (low, high))
-    price = _models.prices(model)
+    price = _models.batch_prices(model) if batch else _models.prices(model)
     costs = [None if price is None else tokens_in * price[0] + each * price[1] for each in (low, high)]
     return (
         row

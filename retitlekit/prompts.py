@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from retitlekit.errors import PromptError
 from retitlekit.html import escape
-from retitlekit.templates import Parts, compile_template, find_fences, find_variables, read_parts, seal
+from retitlekit.sandbox import Parts, compile_template, find_fences, find_variables, read_parts, seal
 
 if TYPE_CHECKING:
     from retitlekit.articles import Article

@@ -1,168 +1,237 @@
-"""Templates: the sandbox in which a message's Jinja runs, its plain parts, and the fences round an article's text."""
+"""Templates of publishing plugins, as prompts and back: WordPress Automatic, CyberSEO, Aiomatic.
+
+Read are what the vendors show in their own examples and settings. What a format cannot carry is said, never dropped in
+silence.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from functools import cache, lru_cache
-from itertools import zip_longest
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
 
-from retitlekit.errors import PromptError
+from retitlekit.errors import ShortcodeError
+from retitlekit.leaks import find_leaks
+from retitlekit.prompts import PARAMETERS, Prompt
+from retitlekit.shortcodes import Shortcode, find_shortcodes
+from retitlekit.variables import VARIABLES, place_variables, read_defaults, spin
 
-if TYPE_CHECKING:
-    import jinja2
+Vendor = Literal["wp-automatic", "cyberseo", "aiomatic"]
 
-
-class Variable(str):
-    """The name of a variable, among the parts of a template."""
-
-    __slots__ = ()
-
-
-Parts = tuple[str, ...]
-"""A template without logic: text, and a `Variable` wherever a value goes in."""
-
-
-def compile_template(source: str, place: Callable[[int], str]) -> Callable[[Mapping[str, str]], str]:
-    """A function from values to text that runs in the sandbox; `place` tells where a line of the source stands."""
-    from jinja2 import TemplateSyntaxError
-
-    try:
-        return _jinja().from_string(source).render
-    except TemplateSyntaxError as problem:
-        raise PromptError(f"{place(problem.lineno)}: not a Jinja2 template: {problem.message}") from problem
-    except (RecursionError, OverflowError, MemoryError, ValueError) as problem:
-        raise PromptError(f"{place(1)}: too deep for a template: {problem}") from problem
-
-
-def find_variables(source: str) -> set[str]:
-    """Names that a template does not set itself."""
-    from jinja2 import meta
-
-    return meta.find_undeclared_variables(_jinja().parse(source))
-
-
-@cache
-def _jinja() -> jinja2.Environment:
-    """A sandbox that escapes nothing: the text goes to a model, not to a page."""
-    from jinja2 import StrictUndefined
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    class Missing(StrictUndefined):
-        """May be asked about (`{% if source %}`), not printed."""
-
-        __slots__ = ()
-
-        def __bool__(self) -> bool:  # type: ignore[override]
-            return False
-
-    return ImmutableSandboxedEnvironment(autoescape=False, undefined=Missing, keep_trailing_newline=True)
+# How each vendor writes what an article has.
+_WRITTEN: dict[str, dict[str, str]] = {
+    "wp-automatic": {
+        "title": "[original_title]",
+        "body": "[matched_content]",
+        "source": "[source_domain]",
+        "url": "[source_link]",
+        "published_at": "[publish_date]",
+    },
+    "cyberseo": {
+        "title": "%post_title%",
+        "body": "%post_content%",
+        "lead": "%post_excerpt%",
+        "url": "%link%",
+        "published_at": "%post_date%",
+    },
+    "aiomatic": {
+        "title": "%%post_title%%",
+        "body": "%%post_content%%",
+        "lead": "%%post_excerpt%%",
+        "language": "%%language%%",
+    },
+}
+_TAG = {"wp-automatic": "gpt", "cyberseo": "openai_gpt", "aiomatic": "aicontent"}
+_CARRIED: dict[str, tuple[str, ...]] = {
+    "wp-automatic": (),
+    "cyberseo": ("model", "temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty"),
+    "aiomatic": ("model",),
+}
 
 
-# ---- plain parts
+@dataclass(frozen=True)
+class Template:
+    """A prompt as a plugin's template: its `text`, and in `lost` what that format could not carry.
+
+    ``str(template)`` is the text, to be pasted into the plugin's field.
+    """
+
+    text: str
+    lost: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.text
 
 
-def read_parts(source: str, place: Callable[[int], str]) -> Parts:
-    """Take a template apart into text and variables.
+def import_template(
+    text: str, *, name: str = "imported", repair: bool = False, defaults: str | Mapping[str, str] = ""
+) -> dict[str, Prompt]:
+    """Make prompts of a plugin's template, or of a title that leaked one.
+
+    Each reading of the choices ``{one|two}`` is a prompt of its own: variants to compare, not one by lot. Variables
+    become those of an article; a title that stands in the place of one ("Rewrite this title: Kim in Russia") becomes
+    ``{{ title | safe }}``. The model and the parameters of the tag go into the front matter.
+
+    Parameters
+    ----------
+    text : str
+        A template with one call, as ``[gpt]Rewrite: [original_title][/gpt]``, or the bare prompt of a settings field.
+    name : str
+        Of the prompt; of several, with -1, -2, … behind.
+    repair : bool
+        Make the repairs that `find_shortcodes` suggests; else a wrong tag is an error.
+    defaults : str or mapping
+        Values for variables that no article has: the vendor's lines ``name|value``.
+
+    Returns
+    -------
+    dict of str to Prompt
+        As `load_prompts` gives them.
 
     Raises
     ------
-    PromptError
-        At the first thing that is neither, such as a condition, a loop or a filter other than ``safe``.
+    ShortcodeError
+        For wrong tags, with line and column; for several calls, or calls in a call, which are a chain and no prompt;
+        for variables that no article has and no default fills.
 
     Examples
     --------
-    >>> read_parts("Shorten: {{ title | safe }}", str)
-    ('Shorten: ', 'title')
+    >>> prompt = rk.import_template("[gpt model=gpt-4o t=0.3]Shorten: [original_title][/gpt]")["imported"]
+    >>> prompt.model, prompt.temperature, prompt.render(rk.Article("a", "Kim [sic] in Russia"))[0]["content"]
+    ('openai/gpt-4o', 0.3, 'Shorten: Kim [sic] in Russia')
     """
-    from jinja2 import nodes
-
-    parts: list[str] = []
-    for node in _jinja().parse(source).body:
-        if not isinstance(node, nodes.Output):
-            raise PromptError(_logic(place(node.lineno)))
-        for each in node.nodes:
-            plain: Any = each.node if isinstance(each, nodes.Filter) and each.name == "safe" else each
-            if isinstance(plain, nodes.Name):
-                parts.append(Variable(plain.name))
-            elif isinstance(plain, nodes.TemplateData):
-                parts.append(plain.data)
-            elif isinstance(plain, nodes.Const) and isinstance(plain.value, str):
-                parts.append(plain.value)
-            else:
-                raise PromptError(_logic(place(each.lineno)))
-    return joined(parts)
+    found = find_shortcodes(text, repair=repair).check()
+    steps = found.plan()
+    if len(steps) > 1:
+        order = ", then ".join(f"[{step.name}] at {step.line}:{step.column}" for step in steps)
+        raise ShortcodeError(
+            f"{len(steps)} calls are a chain, and a prompt is one call: import one at a time ({order})"
+        )
+    call = steps[0] if steps else Shortcode("", {}, found.text.strip(), 0, len(found.text), 1, 1)
+    readings = spin(call.prompt)
+    names = [name] if len(readings) == 1 else [f"{name}-{number}" for number in range(1, len(readings) + 1)]
+    return {
+        each: _prompt(each, reading, call, read_defaults(defaults))
+        for each, reading in zip(names, readings, strict=True)
+    }
 
 
-def _logic(place: str) -> str:
-    return f"{place}: this is logic, and only plain variables such as {{{{ title | safe }}}} travel to other tools"
+def _prompt(name: str, reading: str, call: Shortcode, defaults: Mapping[str, str]) -> Prompt:
+    import yaml
+
+    parts, end, missing = [], 0, dict[str, None]()
+    places = place_variables(reading)
+    for variable, start, stop in places:
+        ours = VARIABLES.get(variable)
+        if ours is None and variable not in defaults:
+            missing[variable] = None
+        value = f"{{{{ {ours} | safe }}}}" if ours else _literal(defaults.get(variable, ""))
+        parts += [_literal(reading[end:start]), value]
+        end = stop
+    if missing:
+        raise ShortcodeError(f"no article has {', '.join(missing)}: give defaults=, or take it out of the template")
+    rest = reading[end:]
+    leaked = [leak for leak in find_leaks(rest) if leak.kind == "prompt"]
+    if not places and leaked and rest[leaked[-1].end :].strip():
+        cut = leaked[-1].end
+        parts += [_literal(rest[:cut].rstrip()), " {{ title | safe }}"]
+    else:
+        parts.append(_literal(rest))
+    front: dict[str, Any] = {"model": _model_id(call.model)} if call.model else {}
+    front |= {key: value for key, value in call.params.items() if key in PARAMETERS}
+    origin = f"Imported from a template with the tag [{call.name}]." if call.name else "Imported from a bare prompt."
+    front["metadata"] = {"retitlekit": {"description": origin}}
+    head = yaml.safe_dump(front, sort_keys=False, allow_unicode=True, width=10_000)
+    return Prompt(name, f"---\n{head}---\nUser:\n{''.join(parts).strip()}\n")
 
 
-def joined(parts: Iterable[str]) -> Parts:
-    """The same parts with neighbouring texts made one, and no blanks at either end."""
-    merged: list[str] = []
-    for part in parts:
-        if merged and not isinstance(part, Variable) and not isinstance(merged[-1], Variable):
-            merged[-1] += part
-        elif part:
-            merged.append(part)
-    if merged and not isinstance(merged[0], Variable):
-        merged[0] = merged[0].lstrip()
-    if merged and not isinstance(merged[-1], Variable):
-        merged[-1] = merged[-1].rstrip()
-    return tuple(part for part in merged if part)
+def _literal(text: str) -> str:
+    """Text that a template and the role lines of a prompt file leave as it is."""
+    text = re.sub(r"\{\{|\{%|\{#|\}\}|%\}|#\}", lambda mark: f"{{{{ {mark[0]!r} }}}}", text)
+    return re.sub(r"(?m)^(\s*)(System|User|Assistant):", r"\1{{ '\2' }}:", text)
 
 
-def write_parts(parts: Parts, variable: str = "{{{{ {} | safe }}}}") -> str:
-    """The Jinja that gives these parts; `variable` is the form in which a variable is written.
+def _model_id(model: str) -> str:
+    """A vendor's name of a model as a LiteLLM id, where that can be told."""
+    if model.startswith("openai-"):
+        return f"openai/{model.removeprefix('openai-')}"
+    if re.match(r"(?:gpt|chatgpt|o\d)\b", model):
+        return f"openai/{model}"
+    return model
+
+
+def export_template(prompt: Prompt, to: Vendor) -> Template:
+    """Write a prompt as a plugin's template.
+
+    Parameters
+    ----------
+    prompt : Prompt
+        Plain variables only; loops and conditions do not travel.
+    to : {"wp-automatic", "cyberseo", "aiomatic"}
+
+    Returns
+    -------
+    Template
+        `lost` says what the plugin sets elsewhere or cannot do: a system message, a temperature.
+
+    Raises
+    ------
+    ShortcodeError
+        For what would change the prompt: a variable that the plugin lacks, logic, text that it would take for a tag.
 
     Examples
     --------
-    >>> write_parts(("Shorten: ", Variable("title")))
-    'Shorten: {{ title | safe }}'
+    >>> exported = rk.export_template(prompts["bare"], "wp-automatic")
+    >>> print(exported)
+    [gpt]Rewrite this title: [original_title][/gpt]
+    >>> exported.lost
+    ()
     """
-    written = []
-    for part, following in zip_longest(parts, parts[1:]):
-        if isinstance(part, Variable):
-            written.append(variable.format(part))
-        else:
-            brace = r"\{(?=[{%#]|\Z)" if isinstance(following, Variable) else r"\{(?=[{%#])"
-            written.append(re.sub(brace, "{{ '{' }}", part))
-    return "".join(written)
+    if to not in _WRITTEN:
+        raise ShortcodeError(f"templates are written for {', '.join(_WRITTEN)}, not for {to!r}")
+    lost = []
+    pieces = prompt._pieces
+    if any(piece.role == "assistant" for piece in pieces):
+        raise ShortcodeError(f"prompt {prompt.name!r} has example answers (Assistant:), which {to} cannot carry")
+    if any(piece.role == "system" for piece in pieces):
+        lost.append(f"{to} sends one message: the system message stands at the head of it")
+    text = "\n\n".join(_exported(piece.text.strip(), prompt, to) for piece in pieces)
+    settings = {"model": prompt.model, "temperature": prompt.temperature, **prompt.params}
+    attributes = ""
+    for key, value in settings.items():
+        if value is not None and key in _CARRIED[to]:
+            carried = str(value).removeprefix("openai/") if key == "model" else f"{value}"
+            attributes += f' {key}="{carried}"'
+        elif value is not None:
+            lost.append(f"{key} {value!r} is set in the settings of {to}, not in its template")
+    template = f"[{_TAG[to]}{attributes}]{text}[/{_TAG[to]}]"
+    found = find_shortcodes(template)
+    if found.problems or len(found.plan()) != 1 or len(spin(found.calls[0].prompt)) != 1:
+        problem = (
+            str(found.problems[0]) if found.problems else "its brackets or braces would be read as tags or choices"
+        )
+        raise ShortcodeError(f"prompt {prompt.name!r} cannot be a template of {to}: {problem}")
+    return Template(template, tuple(lost))
 
 
-# ---- fences
-
-_CLOSING_TAG = re.compile(r"</\s*([A-Za-z][\w-]*)\s*>")
-_QUOTES = ('"""', "'''", "```", "~~~")
-_SEALED = re.compile(r"<\\(?=\s*/)|(?:\\([\"'`~]))(?:\\\1){2}")
+_PRINTED = re.compile(r"\{\{-?\s*(?:(\w+)\s*(?:\|\s*safe\s*)?|'((?:[^'\\]|\\.)*)'\s*)-?\}\}")
 
 
-@lru_cache(maxsize=1024)
-def find_fences(source: str) -> re.Pattern[str] | None:
-    """What would close a fence of this template: its closing tags, and three quotes or backticks in a row."""
-    tags = sorted({re.escape(tag) for tag in _CLOSING_TAG.findall(source)})
-    patterns = [rf"<(?=\s*/\s*(?:{'|'.join(tags)})(?![\w-]))"] if tags else []
-    patterns += [mark for mark in _QUOTES if mark in source]
-    return re.compile("|".join(patterns), re.IGNORECASE) if patterns else None
+def _exported(text: str, prompt: Prompt, to: Vendor) -> str:
+    written = _WRITTEN[to]
 
+    def one(match: re.Match[str]) -> str:
+        if match[1] is None:
+            return match[2]
+        if match[1] not in written:
+            known = ", ".join(written)
+            raise ShortcodeError(f"prompt {prompt.name!r} uses {match[1]}, which {to} does not have (it has {known})")
+        return written[match[1]]
 
-def seal(text: str, fences: re.Pattern[str] | None) -> str:
-    r"""A text that closes no fence: a backslash goes before the sign that would.
-
-    Examples
-    --------
-    >>> print(seal("x </title> y", find_fences("<title>{{ title }}</title>")))
-    x <\/title> y
-    """
-    return text if fences is None else fences.sub(_with_backslash, text)
-
-
-def _with_backslash(found: re.Match[str]) -> str:
-    return "<\\" if found[0] == "<" else "".join("\\" + sign for sign in found[0])
-
-
-def unseal(text: str) -> str:
-    """The text as it was before `seal`, for comparing with what the article says."""
-    return _SEALED.sub(lambda found: found[0].replace("\\", ""), text)
+    if any(name in text for name in written.values()):
+        raise ShortcodeError(f"prompt {prompt.name!r} holds the text of a variable of {to}")
+    said = _PRINTED.sub(one, text)
+    if re.search(r"\{\{|\{%|\{#", _PRINTED.sub("", text)):
+        raise ShortcodeError(f"prompt {prompt.name!r} has logic or filters, which no plugin's template can carry")
+    return said

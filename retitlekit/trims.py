@@ -13,9 +13,21 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
+from retitlekit.cuts import TORN, best_cut, cuts
+from retitlekit.grammar import (
+    BOUNDARIES,
+    HEDGES,
+    NEVER_LAST,
+    QUOTES,
+    SAY,
+    in_quotes,
+    is_extreme,
+    is_participle,
+    is_verb,
+)
 from retitlekit.sentences import OPENERS, is_unspaced
 
-# ------------------------------------------------------------------------------------------------- what may never go
+# ---- what may never go
 
 _NEGATIONS = """not cannot never neither nor none nobody nothing nowhere without hardly barely scarcely unlikely unless
 if except nicht nie ohne pas jamais sans sin non nunca niet geen ikke inte não nem не нет без
@@ -23,10 +35,6 @@ niemand nichts weder nadie nada nessuno niente rien""".split()
 _KEPT = re.compile(  # of case-folded text
     rf"\b(?:{'|'.join(_NEGATIONS)}|no(?!\.?\s?\d)|den(?:y|ies|ied|ying|ials?)|fail(?:s|ed|ing|ures?)?\sto|kein\w*)\b"
     r"|n[’']t\b|[不没沒未无無否非]|ない|なかっ|ません|없|않|아니|못"
-)
-_HEDGES = frozenset(
-    """reportedly allegedly apparently possibly perhaps probably supposedly purportedly potentially presumably likely
-    maybe""".split()
 )
 
 
@@ -46,7 +54,7 @@ def _holds(text: str, must: list[str]) -> bool:
     return all(found.count(word) >= must.count(word) for word in set(must))
 
 
-# ----------------------------------------------------------------------------------------------------------- trimming
+# ---- trimming
 
 Strength = Literal["light", "plain", "hard"]
 _LONGEST = 2000  # characters of a sentence that are read
@@ -103,13 +111,13 @@ def trims(
         if must and not (_holds(" ".join([*words, source, *rest]), must) and _may_go(rest)):
             continue
         # Who says it is nothing without what is said.
-        first = next((n for n, word in enumerate(words) if _is_verb(word)), longest) if source else 0
-        cuts = [cut for cut in _cuts(words, longest - len(source)) if cut[0] > first]
+        first = next((n for n, word in enumerate(words) if is_verb(word)), longest) if source else 0
+        ends = [end for end in cuts(words, longest - len(source)) if end[0] > first]
         if must:
-            cuts = [cut for cut in cuts if _may_end(words, cut[0])]
+            ends = [end for end in ends if _may_end(words, end[0])]
         most = None if max_words is None else max_words - source.count(" ")
         for budget in budgets:
-            best = _best_cut(cuts, budget - len(source), most)
+            best = best_cut(ends, budget - len(source), most)
             title = polish(" ".join(words[: best[0]]) + source) if best else ""
             if best and title not in found and _says_something(title):
                 found[title] = Trim(title, best[2], strength)
@@ -269,8 +277,8 @@ def _drop_lead(text: str) -> str:
         year = word.rstrip(",").isdigit()
         if word.rstrip(",").casefold() in _NO_START or word.endswith("ing") or year or (place and ", " in rest[:25]):
             continue
-        states = words[0].casefold() in _NOUN_TOO and any(map(_is_verb, lead.split()))  # Last month was …
-        if len(rest) > 15 and not states and any(map(_is_verb, rest[:90].split())) and not _is_needed(lead):
+        states = words[0].casefold() in _NOUN_TOO and any(map(is_verb, lead.split()))  # Last month was …
+        if len(rest) > 15 and not states and any(map(is_verb, rest[:90].split())) and not _is_needed(lead):
             return text if _names_source(rest.split()) else rest
     return text
 
@@ -278,7 +286,7 @@ def _drop_lead(text: str) -> str:
 def _is_needed(part: str) -> bool:
     """Whether a part of a sentence holds a negation, a condition, a hedge, or says whose claim it is."""
     words = part.casefold().replace(",", " ").split()
-    return bool(_KEPT.search(part.casefold())) or not (_HEDGES | _SAY | {"according"}).isdisjoint(words)
+    return bool(_KEPT.search(part.casefold())) or not (HEDGES | SAY | {"according"}).isdisjoint(words)
 
 
 _PART_OF_DAY = r"(?:\s(?:morning|afternoon|evening|night))?"
@@ -299,14 +307,10 @@ def _without_time(found: re.Match[str]) -> str:
     before = found.string[: found.start()].rsplit(None, 1)[-1:]
     word = before[0] if before else ""
     named = found[0].lstrip(", ")[:1].isupper() and word[:1].isupper()  # Black Friday
-    quoted = _quoted(found.string[: found.start()].split())[-1:] == [True]
-    return found[0] if word.casefold() in _HOLDS_TIME or named or quoted else ""
+    in_quote = in_quotes(found.string[: found.start()].split())[-1:] == [True]
+    return found[0] if word.casefold() in _HOLDS_TIME or named or in_quote else ""
 
 
-_SAY = frozenset(
-    """said says say told tells claimed claims claim alleged alleges reported reports announced announces confirmed
-    confirms stated states added adds argued argues wrote writes insisted insists warned warns""".split()
-)
 _NO_SOURCE = frozenset(
     """and but or who which that as while after when where with including because although though if has have had will
     would must should can could may is are was were be been to""".split()
@@ -321,20 +325,20 @@ def _split_source(text: str) -> tuple[str, str, str]:
     """Split at ", police said" or "according to the BBC": the claim, its source, and what comes after."""
     if (found := _ACCORDING.search(text)) is not None:
         words = found[2].split()
-        end = next((n for n, word in enumerate(words[3:], 3) if word in _BOUNDARIES and word != "of"), len(words))
+        end = next((n for n, word in enumerate(words[3:], 3) if word in BOUNDARIES and word != "of"), len(words))
         end -= end > 3 and words[end - 1].endswith("ed")
         return text[: found.start()], found[1] + " ".join(words[:end]), text[found.end() :].lstrip(",; ")
-    if _SAY.isdisjoint(text.replace(",", " ").split()):
+    if SAY.isdisjoint(text.replace(",", " ").split()):
         return text, "", ""
     if (found := _AFTER_QUOTE.search(text)) is not None:  # …," Jane Roe, the mayor, told reporters
         words = found[0].split()
-        said = next((place for place, word in enumerate(words[:12]) if word.rstrip(",") in _SAY), None)
+        said = next((place for place, word in enumerate(words[:12]) if word.rstrip(",") in SAY), None)
         if said is not None:
             end = next((place for place in range(said, len(words)) if words[place][-1] == ","), len(words) - 1)
             main = text[: found.start() - 2] + text[found.start() - 1]
             return main, ", " + " ".join(words[: end + 1]).rstrip(","), " ".join(words[end + 1 :])
     for found in _SEGMENT.finditer(text):
-        if _names_source(found[2].split()) and any(map(_is_verb, text[: found.start()].split())):
+        if _names_source(found[2].split()) and any(map(is_verb, text[: found.start()].split())):
             rest = text[found.end() :].lstrip(",; ")
             return text[: found.start()] + found[1], "," + found[2].rstrip(), rest
     return text, "", ""
@@ -342,13 +346,13 @@ def _split_source(text: str) -> tuple[str, str, str]:
 
 def _names_source(words: list[str]) -> bool:
     """Whether these words between commas say who makes the claim, and make no claim of their own."""
-    said = next((place for place, word in enumerate(words[:7]) if word in _SAY), None)
+    said = next((place for place, word in enumerate(words[:7]) if word in SAY), None)
     if said is not None and words[0] == "as":
         return said == len(words) - 1
     if said is None or words[0].casefold() in _NO_SOURCE:
         return False
     after = [word.casefold() for word in words[said + 1 :]]
-    claims = any(word in _NO_SOURCE or word in _PRONOUN_SUBJECTS or _is_verb(word) for word in after)
+    claims = any(word in _NO_SOURCE or word in _PRONOUN_SUBJECTS or is_verb(word) for word in after)
     return len(after) < 9 and bool(said or after) and not claims
 
 
@@ -375,7 +379,7 @@ def _drop_insertions(text: str) -> str:
 def _is_insertion(head: str, segment: str, following: str) -> bool:
     first, after = (segment.split() or [""])[0], (following.split() or [""])[0]
     name = (head.split() or [""])[-1][:1].isupper()
-    if _is_needed(segment) or _QUOTES.search(segment) or after in ("or", "which", "who"):
+    if _is_needed(segment) or QUOTES.search(segment) or after in ("or", "which", "who"):
         return segment.isdigit() and len(segment) < 4
     if after == "and":
         return name and first in ("a", "an", "the", "who", "whose", "which", "where")
@@ -383,7 +387,7 @@ def _is_insertion(head: str, segment: str, following: str) -> bool:
         return True
     if first[:1].isupper() and len(segment.split()) < 3:
         return name and after[:1].islower()
-    return first[:1].islower() and _is_verb(after) and not any(map(_is_verb, [first, *head.split()]))
+    return first[:1].islower() and is_verb(after) and not any(map(is_verb, [first, *head.split()]))
 
 
 _KEEPS_ARTICLE = frozenset(
@@ -391,15 +395,6 @@ _KEEPS_ARTICLE = frozenset(
     week month year decade century hour minute second night hague more less same""".split()
 )
 _AUXILIARIES = frozenset("was were is are".split())
-_IRREGULAR = frozenset(
-    """begun born broken brought built caught chosen cut driven drawn found held hit hurt kept killed known laid left
-    lost made met put seen seized set shot shut sold stolen struck sunk sworn taken thrown torn won worn
-    written hanged""".split()
-)
-_NOT_PASSIVE = frozenset(  # what would turn round without "was", and what is no participle
-    """told asked warned offered sent denied shown given refused informed advised promised paid granted said reported
-    claimed alleged thought quoted questioned used supposed indeed hundred naked need needed""".split()
-)
 _NO_SUBJECT = frozenset(
     """that which who whom it he she they we i you there this these those what as when where while if than and but or
     how not also""".split()
@@ -409,7 +404,7 @@ _NO_SUBJECT = frozenset(
 def _drop_small_words(words: list[str]) -> list[str]:
     """Leave out articles, auxiliaries before a participle, and "that" after "said", as headlines do."""
     kept: list[str] = []
-    quoted = _quoted(words)
+    quoted = in_quotes(words)
     for place, (word, following) in enumerate(pairwise(words)):
         last = kept[-1] if kept else ""
         if place and quoted[place - 1]:
@@ -418,10 +413,10 @@ def _drop_small_words(words: list[str]) -> list[str]:
             if following.casefold().strip(",.") not in _KEEPS_ARTICLE:
                 continue
         elif word in _AUXILIARIES:
-            if last and last.casefold() not in _NO_SUBJECT and _is_participle(following):
+            if last and last.casefold() not in _NO_SUBJECT and is_participle(following):
                 continue
         elif word == "been" and last in ("has", "have", "had"):
-            if len(kept) > 1 and kept[-2].casefold() not in _NO_SUBJECT and _is_participle(following):
+            if len(kept) > 1 and kept[-2].casefold() not in _NO_SUBJECT and is_participle(following):
                 kept.pop()
                 continue
         elif word == "that" and last in ("said", "says", "announced", "confirmed", "stated", "insisted"):
@@ -430,36 +425,19 @@ def _drop_small_words(words: list[str]) -> list[str]:
     return [*kept, *words[-1:]]
 
 
-def _is_participle(word: str) -> bool:
-    word = word.rstrip(",;")
-    return (word in _IRREGULAR or (word.endswith("ed") and len(word) > 4)) and word not in _NOT_PASSIVE
-
-
-_EXTREMES = frozenset("first only last worst best most least second third every all".split())
-_NO_EXTREMES = frozenset(
-    "protest arrest interest request forest contest harvest suggest west northwest southwest".split()
-)
-_RESTRICTS = frozenset("in on of to at for from since among by with that".split())
-
-
-def _is_extreme(word: str) -> bool:
-    """The first woman in space is not the first woman."""
-    return word in _EXTREMES or (word.endswith("est") and len(word) > 5 and word not in _NO_EXTREMES)
-
-
 _MODIFIES = frozenset("and or that which who where whose when".split())
 _PLACES = frozenset("in at on near during via outside inside within along around throughout across".split())
 
 
 def _drop_places(words: list[str]) -> list[str]:
     """Leave out "in Mombasa, Kenya," and its like before the end."""
-    if True in _quoted(words):
+    if True in in_quotes(words):
         return words
     kept: list[str] = []
     place = 0
     while place < len(words):
         last = kept[-1] if kept else ""
-        held = _is_verb(last) or last.casefold() in _NEVER_LAST or any(map(_is_extreme, kept[-4:]))
+        held = is_verb(last) or last.casefold() in NEVER_LAST or any(map(is_extreme, kept[-4:]))
         if words[place] in _PLACES and last and not held:
             end = _place_end(words, place)
             counts = words[place + 1 : place + 2] and words[place + 1][0].isdigit()  # in 2 hours
@@ -481,182 +459,10 @@ def _place_end(words: list[str], place: int) -> int:
         ahead = words[end + 1] if end + 1 < len(words) else ""
         if before[:1].isupper() and word in ("of", "for", "and") and ahead[:1].isupper():
             continue  # Institute for Astronomy
-        ends = word in _BOUNDARIES or word in ("again", "already", "still", "also", "now") or _is_verb(word)
+        ends = word in BOUNDARIES or word in ("again", "already", "still", "also", "now") or is_verb(word)
         if end > place + 1 and word != "of" and ends:
             return end
     return len(words)
-
-
-# ---- cutting
-
-_VERBS = frozenset(
-    """is are was were be been has have had will would can could may might must should do does did say says said won
-    lost took take takes begin begins began begun make makes made met meet meets held hold holds hit hits kill kills
-    dies found find finds win wins set sets left leave leaves lead leads rose fell came come comes went goes gave
-    give gives became become becomes broke broken shot cut cuts told spoke wrote struck saw seen ran run runs got
-    get gets plan plans face faces resign resigns return returns call calls warn warns announce announces report
-    reports claim claims open opens vote votes want wants stood put brought built bought sold sent sank swept drew
-    threw grew knew flew chose shut beat stole hurt caught felt kept paid lay laid rise rises fall falls continue
-    continues remain remains seek seeks sought agree agrees reject rejects passes back backs urge urges accuse
-    accuses show shows mark marks release releases""".split()
-)
-
-
-def _is_verb(word: str) -> bool:
-    word = word.rstrip(",;:.")
-    return word in _VERBS or (len(word) > 3 and word.endswith("ed") and word.islower() and word != "hundred")
-
-
-_NEVER_LAST = frozenset(
-    """the a an of and or nor but to in on at by for from with without into onto upon about against between among during
-    after before until as than that this these those its his her their our my your whose which who whom where when while
-    because if unless although though is are was were be been being am has have had having do does did will would can
-    could may might must shall should not no very such either neither every per via amid near over under through across
-    around within toward towards behind beyond despite including according due mr mrs ms dr whether
-    der den dem des das ein eine einen einem einer und oder im am zu von mit für auf le la les un une du de et ou au aux
-    el los las y del en il lo gli di da het een van op met os das dos em""".split()
-)
-_SELDOM_LAST = frozenset(  # the last word of a sentence, but not of a cut one
-    """said says told more most less least so too both each any some several many few all other another also only just
-    nearly almost approximately roughly new former first second third two three four five six seven eight nine ten one
-    hundred thousand million billion he she it they we i you there how what why shortly soon days hours early late thus
-    next last twice half same""".split()
-)
-_CLAUSES = frozenset(
-    """after as while when where who which whose because although though following amid before since until
-    despite whereas but and""".split()
-)
-_BOUNDARIES = {
-    **dict.fromkeys(_CLAUSES, 0.0),
-    **dict.fromkeys(
-        """in on at by for from with during near over under through across around within toward towards into onto behind
-        beyond via among outside inside along throughout alongside about upon including due""".split(),
-        0.1,
-    ),
-    **dict.fromkeys("early late next last this earlier later again just instead rather and or".split(), 0.2),
-    **dict.fromkeys(("of", "to", "that", "than", "between"), 0.4),
-}
-_HELD = frozenset(  # words that a cut would tear from what follows them
-    """plans plan planned set expected wants want wanted agreed agrees refused likely about ready able continue
-    continues began begins tried try trying seeks seek sought vowed vows ordered forced allowed asked urged told call
-    called calls appears appeared seems seemed intends intended hopes hoped decided decides suggest suggests came comes
-    went goes became becomes well rather instead ahead prior number part members member end kind type lack amount group
-    series majority total range list extent connection addition response order charge front view way result hand takes
-    took deal accused charged resulted results led leading""".split()
-)
-_PERIODS = frozenset("century decade decades years year months month weeks week days day hours hour minutes".split())
-_INCOMPLETE = frozenset(  # what opens a phrase or a clause that the rest of the sentence has to follow
-    """in on at after as while when following during with despite since for by from speaking before although though
-    because amid within upon due among throughout until according unless if
-    nach bei während wegen laut seit trotz dans après selon depuis según tras durante desde dopo secondo""".split()
-)
-_BEFORE_VERBS = frozenset("to will would may might can could must should not don't doesn't won't".split())
-_NEEDS_VERB = frozenset("said says say that because who which where when if whether although though while".split())
-_TORN = 0.7
-_QUOTES = re.compile(r"[\"“”‘„«»]|(?<!\w)'|'(?!\w)")
-
-
-def _cuts(words: list[str], longest: int) -> Iterator[tuple[int, int, float]]:
-    """Give every place where the words may end: how many words, how many characters, at what cost."""
-    torn = frozenset() if _HEDGES.isdisjoint(map(str.casefold, words)) else _torn_from_hedges(words)
-    titled = all(word[0].isupper() for word in words if len(word) > 4)
-    length, verb, unfinished = -1, False, False
-    leads = leading = words[:1] != [] and words[0].casefold() in _INCOMPLETE
-    commas = any(word[-1] == "," for word in words)
-    quoted = _quoted(words)
-    for place, word in enumerate(words, 1):
-        length += 1 + len(word)
-        if length > longest:
-            return
-        if leading and place < len(words):  # "In a speech in Rome" is no title
-            leading = word[-1] != "," and (commas or not _is_verb(word))
-            verb = not commas and not leading
-            continue
-        bare = word.strip("\"'“”‘’,;:.!?")
-        if titled or place == 1:
-            bare = bare.casefold()
-        verb = verb or _is_verb(word)
-        unfinished = bare in _NEEDS_VERB or (unfinished and not _is_verb(word))
-        dangles = bare in _NEVER_LAST or bare in _HEDGES or (bare in _SELDOM_LAST and place < len(words))
-        if dangles or (unfinished and place < len(words)) or quoted[place - 1] or place in torn:
-            continue
-        if word.endswith(("'s", "’s")):
-            continue
-        cost = 0.0 if place == len(words) else _cut_cost(words, place, bare, verb=verb, titled=titled)
-        if cost is not None and (verb or (cost < 0.4 and not leads)):
-            yield place, length, cost if verb else cost + 1.5
-
-
-def _torn_from_hedges(words: list[str]) -> frozenset[int]:
-    """Places where a cut would keep a claim and lose its "reportedly"."""
-    torn: set[int] = set()
-    hedged = False
-    for place in range(len(words) - 1, 0, -1):
-        hedged = hedged or words[place].strip(",").casefold() in _HEDGES
-        if words[place] in _CLAUSES or (words[place - 1][-1] == "," and words[place].casefold() not in _HEDGES):
-            hedged = False
-        if hedged:
-            torn.add(place)
-    return frozenset(torn)
-
-
-_CLOSING = {"“": "”", "‘": "’", "„": "“", "«": "»", '"': '"', "'": "'"}
-
-
-def _quoted(words: list[str]) -> list[bool]:
-    """For each word, whether a quote is still open behind it."""
-    if not _QUOTES.search(" ".join(words)):
-        return [False] * len(words)
-    quote, found = "", []
-    for word in words:
-        quote = _quote_after(word, quote)
-        found.append(bool(quote))
-    return found
-
-
-def _quote_after(word: str, quote: str) -> str:
-    """The mark that must still come after `word` for the quote to be closed; empty outside quotes."""
-    for mark in _QUOTES.findall(word):
-        if quote:
-            quote = "" if mark == quote or (quote == "”" and mark == '"') else quote
-        elif mark in _CLOSING and not (mark == "'" and not word.startswith(("'", '"', "“"))):
-            quote = _CLOSING[mark]
-    if quote == "’" and word.rstrip(",.;").endswith("’"):
-        return ""
-    return quote
-
-
-def _cut_cost(words: list[str], place: int, bare: str, *, verb: bool, titled: bool) -> float | None:
-    """What it costs to end before `words[place]`; None inside a name, a number or a phrase."""
-    word, following = words[place - 1], words[place]
-    capital = word[0].isupper() and not titled
-    if word[-1] in ",;:–—" or following[0] in "–—":
-        return 0.4 if capital and following[0].isupper() else 0.0
-    cost = _BOUNDARIES.get(following.casefold() if titled else following)
-    before = words[max(0, place - 4) : place]
-    if cost is None:  # a resolution | calling for, threats | made against
-        modifies = verb and (following.endswith("ing") or _is_participle(following)) and _CLAUSES.isdisjoint(before)
-        acting = _is_verb(word) or (place > 1 and words[place - 2] in _BEFORE_VERBS)
-        return 0.2 if modifies and not acting and not (word[-1].isdigit() or word[-1] == "%") else None
-    ahead = words[place + 1] if place + 1 < len(words) else ""
-    if word[-1].isdigit() and ahead[:1].isdigit():
-        return None
-    if following == "and" and not {"between", "both"}.isdisjoint(before):
-        return None
-    if following in ("after", "before", "since") and bare in _PERIODS:
-        return None
-    if following in _RESTRICTS and any(map(_is_extreme, before)):
-        return None
-    if capital and ahead[:1].isupper() and following in ("of", "and", "for", "on"):
-        return None if following == "of" else _TORN
-    told = "that" in words[place : place + 6] and not _SAY.isdisjoint(words[max(0, place - 5) : place])
-    return max(cost, _TORN) if told or bare in _HELD else cost
-
-
-def _best_cut(cuts: list[tuple[int, int, float]], budget: int, max_words: int | None) -> tuple[int, int, float] | None:
-    """Of the places within the budget, the one that keeps most at the least cost."""
-    fitting = [cut for cut in cuts if cut[1] <= budget and (max_words is None or cut[0] <= max_words)]
-    return max(fitting, key=lambda cut: cut[1] / budget - cut[2] / 4, default=None)
 
 
 def first_words(sentence: str, max_characters: int, *, max_words: int | None = None) -> str:
@@ -678,7 +484,7 @@ def first_words(sentence: str, max_characters: int, *, max_words: int | None = N
         end = min(len(units), start + (max_words or len(units)) if joint else start + max(max_characters, 0))
         while end > start and (
             len(joint.join(units[start:end])) > max_characters
-            or (joint and (units[end - 1].strip(",;:").casefold() in _NEVER_LAST or _is_one_name(units, end)))
+            or (joint and (units[end - 1].strip(",;:").casefold() in NEVER_LAST or _is_one_name(units, end)))
         ):
             end -= 1
         run = units[start:end]
@@ -714,7 +520,7 @@ def _cut_unspaced(text: str, budget: int, must: list[str]) -> Trim | None:
     ends = [end for end in range(budget, max(kept, 1) - 1, -1) if _may_stop(text, end)]
     marks = [end for end in ends if text[end] in _BREAKS and end >= budget / 3]
     end = next(iter(marks or ends), 0)
-    return Trim(text[:end], 0.1 if marks else _TORN, "plain") if end and _holds(text[:end], must) else None
+    return Trim(text[:end], 0.1 if marks else TORN, "plain") if end and _holds(text[:end], must) else None
 
 
 def _may_stop(text: str, end: int) -> bool:

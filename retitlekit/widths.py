@@ -1,11 +1,12 @@
-"""How wide a text is, in em of Arial, without a font: from the metrics of Helvetica, whose advance widths are the same.
+"""How wide a text is, in em of Arial, without a font, and how much room a channel gives it.
 
-The metrics are Adobe's, as matplotlib ships them. Kerning is left out.
+The metrics are Adobe's of Helvetica, whose advance widths are the same, as matplotlib ships them. Kerning is left out.
 """
 
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -22,6 +23,41 @@ _SIGNS = dict(
     periodcentered:· degree:° exclamdown:¡ questiondown:¿ section:§ trademark:™ copyright:© registered:®
     """.split()
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The most that a channel shows, in any of three measures; `ground` says who says so."""
+
+    em: float | None = None
+    characters: int | None = None
+    words: int | None = None
+    ground: str = ""
+
+    def problem(self, title: str) -> str | None:
+        """By how much a title is too long, or None; words are not counted where a script parts none."""
+        composed = unicodedata.normalize("NFC", title)
+        for measure, most, size in (
+            ("em", self.em, em_width(title) if self.em else 0.0),
+            ("characters", self.characters, len(composed)),
+            ("words", self.words, len(composed.split())),
+        ):
+            if most is not None and size > most:
+                return f"{size:.4g} {measure}, {size - most:.3g} too many"
+        return None
+
+
+CHANNELS = {
+    "google": Limit(em=29.6, ground="652 px at 22 px as measured, and the 592 px at 20 px of older advice"),
+    "characters": Limit(characters=60, ground="search advice: 50 to 60 are safe, above 70 is almost surely cut"),
+    "words": Limit(words=12, ground="the 95th percentile of Wikinews titles"),
+    "page": Limit(characters=110, ground="newsrooms: 80 to 100 at the head of a page, and a tenth of grace"),
+    "home": Limit(characters=75, ground="newsrooms: 70 to 75 on a home page"),
+    "social": Limit(characters=70, ground="what cards on social networks show of a title"),
+    "push": Limit(characters=50, ground="what lock screens show on one line of a notification's title"),
+    "newsletter": Limit(characters=45, ground="what mail on a telephone shows of a subject"),
+}
+"""The channels whose limits are known; Google gives no number, and the others change: a limit is a preset, no law."""
 
 
 def em_width(text: str) -> float:

@@ -4,23 +4,50 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from retitlekit.articles import Article
 from retitlekit.errors import FrameError, PromptError
 from retitlekit.frame import check
+from retitlekit.holdout import Confirmation
+from retitlekit.html import escape
 from retitlekit.prompts import Prompt, load_prompts, save_prompt
+from retitlekit.variants import same, variant_name
 
+_LIBRARIES = ("litellm", "numpy", "pandas")
 _FROM_THE_FRAME = {"title", "body", "lead"}  # what of an article a frame keeps, as a template calls it
+
+
+@dataclass(frozen=True, repr=False)
+class Winner:
+    """A saved winner: `path` of its file, `prompt` as it was read back, and `diff`, its text against its parent's.
+
+    It can be used wherever a path can.
+    """
+
+    path: Path
+    prompt: Prompt
+    diff: str
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __str__(self) -> str:
+        return f"{self.path}\n{self.diff}"
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return f"<p><code>{escape(str(self.path))}</code></p><pre>{escape(self.diff)}</pre>"
 
 
 def save_winner(
@@ -31,7 +58,8 @@ def save_winner(
     *,
     name: str | None = None,
     force: bool = False,
-) -> Path:
+    confirmation: Confirmation | None = None,
+) -> Winner:
     """Write the winner as a prompt file that holds its model, its temperature and why it was chosen.
 
     The file is read back and rendered for every article of the frame; the messages must be those that were tested.
@@ -52,28 +80,31 @@ def save_winner(
         By default ``<prompt>-winner``.
     force : bool
         Save the first row even when there is no winner; the file says with whom it is tied.
+    confirmation : Confirmation, optional
+        What `confirm` found; it goes into the file too. One that does not confirm needs `force`.
 
     Returns
     -------
-    pathlib.Path
-        The file. Under ``metadata: retitlekit:`` it has the parent and its hash, the metric, the estimate with its
-        interval, the numbers of articles, trials and rivals, the verdict, the date (UTC), the version of retitlekit,
-        the models that were compared, and a hash of the articles.
+    Winner
+        The file, and its difference to the parent, which notebooks show. Under ``metadata: retitlekit:`` the file has
+        the parent and its hash, the metric, the estimate and the lead over the runner-up with their intervals, the
+        numbers of articles, trials and rivals, the rule and its verdict, the date (UTC), the versions of retitlekit and
+        the libraries that matter, the models that were compared, and a hash of the articles.
 
     Raises
     ------
     FrameError
-        When the board is none, does not rank prompts, or has no winner.
+        When the board is none, does not rank prompts, or has no winner, or unseen articles did not confirm it.
     PromptError
         When the prompt is missing, was edited since the sweep, or the saved file does not render what was tested.
 
     Examples
     --------
     >>> board = rk.leaderboard(frame)
-    >>> rk.save_winner(board, frame, prompts, tmp, name="best", force=True).name
+    >>> rk.save_winner(board, frame, prompts, tmp, name="best", force=True).path.name
     'best.prompt'
     """
-    check(board, needs=["estimate", "low", "high", "n_articles", "n_trials", "verdict"])
+    check(board, needs=["estimate", "low", "high", "difference", "n_articles", "n_trials", "verdict"])
     if not {"metric", "by", "confidence"} <= set(board.attrs):
         raise FrameError("this is no board of leaderboard(): it has lost its attrs")
     by = list(board.attrs["by"])
@@ -85,7 +116,8 @@ def save_winner(
     if "prompt" not in by:
         raise FrameError(f"this board ranks {', '.join(by)}, not prompts: there is no prompt to save")
     row = _chosen(board, force)
-    tested = frame[_same(frame, row, by)]
+    confirmed = _confirmed(confirmation, row, by, force)
+    tested = frame[same(frame, row[by].to_dict())]
     if tested.empty:
         raise FrameError("the frame has no trial of the board's winner: give the frame that was decided on")
     parent = _parent(str(row["prompt"]), tested, prompts)
@@ -96,25 +128,31 @@ def save_winner(
         name=name or f"{parent.name}-winner",
         model=endpoint.get("id"),
         temperature=None if heat is None else float(heat),
-        about=_passport(board, row, frame, parent, endpoint),
+        about=_passport(board, row, frame, parent, endpoint) | confirmed,
     )
     revised = _with_params(revised, json.loads(_only(tested, "params")))
     path = save_prompt(revised, folder)
     try:
-        _prove(load_prompts(path)[revised.name], parent, tested)
+        saved = load_prompts(path)[revised.name]
+        _prove(saved, parent, tested)
     except PromptError:
         path.unlink()
         raise
-    return path
+    return Winner(path, saved, parent.diff(saved))
 
 
-def variant_name(variant: Mapping[Any, Any]) -> str:
-    """A variant in words, from column to value: ``contract-body · openai/gpt-4o-mini · T 0.7``."""
-    return " · ".join("T " * (column == "temperature") + _word(value) for column, value in variant.items())
-
-
-def _word(value: Any) -> str:
-    return "default" if pd.isna(value) else f"{value:g}" if isinstance(value, float) else str(value)
+def _confirmed(
+    confirmation: Confirmation | None, row: pd.Series[Any], by: Sequence[str], force: bool
+) -> dict[str, Any]:
+    if confirmation is None:
+        return {}
+    if confirmation.winner != variant_name(row[list(by)].to_dict()):
+        raise FrameError(f"the confirmation is of {confirmation.winner}, not of the variant to be saved")
+    if confirmation.verdict != "confirmed" and not force:
+        raise FrameError(f"{confirmation} Pass force=True to save it all the same")
+    measured = {name: round(getattr(confirmation, name), 4) for name in ("difference", "low", "high", "p")}
+    about = {"verdict": confirmation.verdict, "over": confirmation.incumbent, "n_articles": confirmation.n_articles}
+    return {"confirmation": about | measured}
 
 
 def _chosen(board: pd.DataFrame, force: bool) -> pd.Series[Any]:
@@ -127,15 +165,6 @@ def _chosen(board: pd.DataFrame, force: bool) -> pd.Series[Any]:
         said = board.attrs.get("sentence", "No clear winner.")
         raise FrameError(f"{said} Pass force=True to save the first row all the same")
     return board.iloc[0]
-
-
-def _same(frame: pd.DataFrame, row: pd.Series[Any], by: Sequence[str]) -> NDArray[np.bool_]:
-    same = np.ones(len(frame), bool)
-    for name in by:
-        column = frame[name]
-        alike = column.isna() if pd.isna(row[name]) else column.eq(row[name]).fillna(False)
-        same &= alike.to_numpy(bool)
-    return same
 
 
 def _parent(name: str, tested: pd.DataFrame, prompts: Mapping[str, Prompt] | Iterable[Prompt]) -> Prompt:
@@ -171,27 +200,28 @@ def _passport(
     """What the file tells of how it was chosen."""
     from retitlekit import __version__
 
-    figures = {
-        figure: None if pd.isna(row[figure]) else round(float(row[figure]), 4) for figure in ("estimate", "low", "high")
-    }
+    figures = {name: _rounded(row[name]) for name in ("estimate", "low", "high")}
+    others = board[board.index != row.name]
     passport: dict[str, Any] = {
         "parent": parent.name,
         "parent_sha": parent.sha,
         "metric": str(board.attrs["metric"]),
         **figures,
+        **_lead(others, by := list(board.attrs["by"])),
         "confidence": float(board.attrs["confidence"]),
+        "rule": "paired over articles, sign-flip test, Holm over all rivals; a winner is better than each of them",
         "n_articles": int(row["n_articles"]),
         "n_trials": int(row["n_trials"]),
         "rivals": len(board) - 1,
         "verdict": str(row["verdict"]),
         "decided_at": datetime.now(UTC).date().isoformat(),
         "retitlekit": __version__,
+        "libraries": {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}},
         "data": _fingerprint(frame),
         "models": sorted(map(str, frame["model"].dropna().unique())) if "model" in frame else [],
     }
-    others = board[(board.index != row.name) & board["verdict"].ne("worse")]
-    by = list(board.attrs["by"])
-    rivals = "; ".join(variant_name(other) for other in others[by].to_dict("records"))
+    equals = others[others["verdict"].ne("worse")]
+    rivals = "; ".join(variant_name(other) for other in equals[by].to_dict("records"))
     if row["verdict"] != "winner":
         passport["forced"] = f"{row['verdict']}: {rivals}" if rivals else str(row["verdict"])
     elif "forced" in parent.about:
@@ -199,6 +229,23 @@ def _passport(
     if endpoint.get("api_base"):
         passport["api_base"] = str(endpoint["api_base"])
     return passport
+
+
+def _lead(others: pd.DataFrame, by: list[str]) -> dict[str, Any]:
+    """The lead over the runner-up, with its interval."""
+    known = others[others["estimate"].notna()]
+    if known.empty:
+        return {}
+    second = known.iloc[0]
+    names = {"lead": "difference", "lead_low": "difference_high", "lead_high": "difference_low"}
+    lead = {
+        name: None if (value := _rounded(second[column])) is None else -value or 0.0 for name, column in names.items()
+    }
+    return {"runner_up": variant_name(second[by].to_dict()), **lead}
+
+
+def _rounded(value: Any) -> float | None:
+    return None if pd.isna(value) else round(float(value), 4)
 
 
 def _fingerprint(frame: pd.DataFrame) -> str:

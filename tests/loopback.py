@@ -22,10 +22,19 @@ class Fault:
     message: str = "The server had an error."
     code: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    how: str = "error"  # or "hang", "reset", "malformed"
+    how: str = "error"  # or "hang", "reset", "close" (half an answer), "malformed", "error in a 200"
 
 
-Answer = str | dict[str, Any] | Fault
+@dataclass(frozen=True)
+class Raw:
+    """An answer exactly as given: bytes, or an object that is sent as JSON."""
+
+    body: Any
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=lambda: {"content-type": "application/json"})
+
+
+Answer = str | dict[str, Any] | Fault | Raw
 
 
 def echo(body: Mapping[str, Any], nth: int) -> Answer:
@@ -44,8 +53,10 @@ class Loopback:
         models: tuple[str, ...] = ("model-a", "model-b"),
         key: str | None = None,
         latency_s: float = 0.0,
+        limits: Mapping[str, str] | None = None,
     ) -> None:
         self.answer, self.models, self.key, self.latency_s = answer, models, key, latency_s
+        self.limits = dict(limits or {})  # headers of every answer
         self.bodies: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.answered: Counter[str] = Counter()
@@ -99,8 +110,11 @@ class Loopback:
             answer = self.answer(body, self.seen[key])
             if isinstance(answer, Fault):
                 return await self._misbehave(request, answer)
+            if isinstance(answer, Raw):
+                body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
+                return web.Response(body=body, status=answer.status, headers=answer.headers)
             self.answered[key] += 1
-            return web.json_response(_completion(body, answer))
+            return web.json_response(_completion(body, answer), headers=self.limits)
         finally:
             self.busy -= 1
 
@@ -109,6 +123,13 @@ class Loopback:
             await asyncio.sleep(3600)
         if fault.how == "reset" and request.transport is not None:
             request.transport.abort()
+        if fault.how == "close" and request.transport is not None:
+            request.transport.write(
+                b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\r\n{"
+            )
+            request.transport.close()
+        if fault.how == "error in a 200":
+            return _error(200, fault.message, fault.code)
         if fault.how == "malformed":
             return web.Response(text='{"choices": [{"mess', content_type="application/json")
         return _error(fault.status, fault.message, fault.code, fault.headers)

@@ -24,7 +24,7 @@ from langfuse.model import ChatPromptClient
 from llm.templates import Template
 
 import retitlekit as rk
-from retitlekit.templates import Variable, write_parts
+from retitlekit.sandbox import Variable, write_parts
 
 from .conftest import ROOT
 
@@ -401,7 +401,7 @@ def test_llm_without_a_prompt() -> None:
         ("prompt: |\n  x\n  System: y\n", "llm", "opens a message in a .prompt file"),
         ("nowhere.yaml", "llm", "cannot be read"),
         ("prompt: x\ndefaults: &a {b: 1}\noptions: *a\n", "llm", r"line 3: write out what \*a is"),
-        ("[" * 100_000, "promptfoo", "nested more than 50 deep"),
+        ("[" * 100_000, "promptfoo", "nests more than 50 deep"),
     ],
 )
 def test_what_cannot_be_imported(text: str, of: str, says: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 import retitlekit as rk
 from retitlekit.injections import ATTACKS
-from retitlekit.templates import Variable, find_fences, seal, unseal
+from retitlekit.sandbox import Variable, find_fences, seal, unseal
 
 from .conftest import ROOT
 from .loopback import Answer, Fault, Loopback
@@ -178,7 +178,7 @@ def test_what_was_not_answered() -> None:
 def test_the_budget_holds() -> None:
     """The report spends through run(), so a budget stops it."""
     with pytest.warns(rk.RetitlekitWarning, match="stopped by budget_usd"):
-        report = report_on(obey, budget_usd=1.0, max_tokens=40)
+        report = report_on(obey, budget_usd=2.0, max_tokens=40)
 
     assert 0 < report.by_model["answered"].sum() < 28
     assert {"ok", "skipped_budget"} == set(report.frame["status"])

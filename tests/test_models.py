@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
@@ -159,6 +161,30 @@ def test_faults(fault: Fault, error_type: str, retryable: bool) -> None:
     assert caught.value.retry_after == (3.0 if "retry-after" in fault.headers else None)
 
 
+LIMITS = {"x-ratelimit-remaining-requests": "59", "x-ratelimit-reset-requests": "1s"}
+
+
+def test_rate_limit_headers() -> None:
+    """A reply and an error both carry what the provider said of its limits, and nothing else of the header."""
+    with Loopback(limits=LIMITS | {"x-request-id": "r1"}) as server:
+        reply = ask(rk.Model("openai/model-a", api_base=server.base))
+        server.answer = lambda body, nth: Fault(429, "slow", headers=LIMITS | {"Retry-After": "2"})
+        with pytest.raises(rk.CallError) as caught:
+            ask(rk.Model("openai/model-a", api_base=server.base))
+
+    assert reply.headers == LIMITS
+    assert LIMITS | {"retry-after": "2"} == caught.value.headers
+    assert (429, 2.0) == (caught.value.status, caught.value.retry_after)
+
+
+def test_retry_after_as_a_date() -> None:
+    """A provider may name a moment instead of seconds; what is neither is ignored."""
+    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
+
+    assert models._retry_after({"retry-after": soon}) == pytest.approx(30, abs=2)
+    assert models._retry_after({"retry-after": "soon"}) is None
+
+
 def test_no_key_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """A provider that repeats the key in its message does not get it into ours."""
     monkeypatch.setenv("MY_SERVER_KEY", "sk-very-secret-0123456789")
@@ -195,6 +221,7 @@ def test_what_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert {*BASELINES, "openai/model-a", "openai/model-b"} <= set(usable.model)
     assert usable[usable.model.str.startswith("groq/")].input_usd_per_mtok.notna().all()
+    assert set(usable[usable.model.str.startswith(("groq/", "openai/model"))].path) == {"direct"}
     assert "OPENAI_API_KEY" in table[table.model == "openai/…"].note.item()
     assert [] == server.bodies
 

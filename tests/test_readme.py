@@ -24,7 +24,7 @@ def test_the_python_of_the_readme_runs(tmp_path: Path) -> None:
     for block in BLOCKS:
         exec(block, names)
 
-    assert Path(str(names["path"])).exists()
+    assert Path(names["winner"]).exists()
     assert isinstance(names["model"], rk.Model)
 
 
@@ -34,7 +34,7 @@ def test_the_session_is_as_short_as_promised() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/design.md", "docs/reference.md"]
+    "page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/design.md", "docs/reference.md", "docs/cluster.md"]
 )
 def test_links_lead_somewhere(page: str) -> None:
     """Every relative link of the docs leads to a file that is there."""

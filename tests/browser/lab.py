@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import secrets
@@ -16,6 +17,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -33,6 +35,18 @@ ALL_CELLS_DONE = """() => {
   const cells = [...window.jupyterapp.shell.currentWidget.content.model.cells].filter(cell => cell.type === 'code');
   const failed = cells.some(cell => cell.outputs.toJSON().some(output => output.output_type === 'error'));
   return failed || cells.every(cell => cell.executionCount && cell.executionState !== 'running');
+}"""
+ASK_KERNEL = """code => {
+  window.rkAnswer = null;
+  const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+  const future = kernel.requestExecute({ code: '', silent: false, store_history: false, user_expressions: { asked: code } });
+  future.done.then(reply => { window.rkAnswer = reply.content.user_expressions.asked; });
+}"""
+RUN_LAST = """() => {
+  window.rkRan = false;
+  const { content } = window.jupyterapp.shell.currentWidget;
+  content.activeCellIndex = content.widgets.length - 1;
+  window.jupyterapp.commands.execute('notebook:run-cell').then(() => { window.rkRan = true; });
 }"""
 CELL_ERRORS = """() => [...window.jupyterapp.shell.currentWidget.content.model.cells]
   .filter(cell => cell.type === 'code').flatMap(cell => cell.outputs.toJSON())
@@ -56,6 +70,11 @@ class Notebook:
         self.page.wait_for_function(ALL_CELLS_DONE, timeout=timeout_s * 1000)
         self.page.wait_for_function(KERNEL_IS_IDLE, timeout=timeout_s * 1000)
 
+    def run_last(self) -> None:
+        """Run the last cell once more."""
+        self.page.evaluate(RUN_LAST)
+        self.page.wait_for_function("() => window.rkRan", timeout=30_000)
+
     def errors(self) -> list[str]:
         """What cells raised."""
         return list(self.page.evaluate(CELL_ERRORS))
@@ -63,6 +82,31 @@ class Notebook:
     def command(self, name: str, **args: object) -> None:
         """Run a command of JupyterLab's."""
         self.page.evaluate("([name, args]) => window.jupyterapp.commands.execute(name, args)", [name, args])
+
+    def python(self, expression: str) -> Any:
+        """What an expression is in the kernel, as far as JSON can carry it."""
+        self.page.evaluate(ASK_KERNEL, f"__import__('json').dumps({expression}, default=str)")
+        answer = self.page.wait_for_function("() => window.rkAnswer", timeout=30_000).json_value()
+        if answer["status"] != "ok":
+            raise AssertionError(f"{answer['ename']}: {answer['evalue']}")
+        return json.loads(ast.literal_eval(answer["data"]["text/plain"]))
+
+    def cell_types(self) -> list[str]:
+        """The notebook's cells, which no key pressed in a view may change."""
+        return list(
+            self.page.evaluate("() => [...jupyterapp.shell.currentWidget.content.model.cells].map(c => c.type)")
+        )
+
+    def reload(self) -> None:
+        """Save the notebook and load the page anew."""
+        self.command("docmanager:save")
+        self.page.reload(wait_until="domcontentloaded")
+        self.page.wait_for_function(KERNEL_IS_IDLE, timeout=START_S * 1000)
+
+    def close(self) -> None:
+        """End the kernel and the tab."""
+        self.command("kernelmenu:shutdown")
+        self.page.context.close()
 
 
 class Lab:

@@ -22,7 +22,7 @@ def main(folder: str) -> None:
             notebook.run_all()
             notebook.command("application:toggle-left-area")
             page = notebook.page
-            page.locator(".jp-Notebook table del").first.scroll_into_view_if_needed()
+            page.locator(".rk-grid del").first.scroll_into_view_if_needed()
             page.wait_for_timeout(500)  # the scroll ends
             page.screenshot(path=Path(folder) / "first_sweep.png")
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from retitlekit.errors import FrameError
 from retitlekit.frame import PLAN_COLUMNS, typed
 from retitlekit.html import visible
-from retitlekit.widgets.compare import Comparison, compare
+from retitlekit.sheet import Sheet
+from retitlekit.sidebyside import Comparison
 
 from .test_html import PAYLOADS, Page
 
@@ -55,6 +56,10 @@ def sweep(articles: int = 3, prompts: int = 2, repeats: int = 1, **values: Any) 
             for r in range(1, repeats + 1)
         )
     )
+
+
+def compare(frame: pd.DataFrame, *, rows: str = "article", columns: Any = (), limit: int = 50) -> Comparison:
+    return Comparison(Sheet(frame, rows, tuple([columns] if isinstance(columns, str) else columns)), limit)
 
 
 def cells(comparison: Comparison) -> list[list[str]]:
@@ -174,7 +179,7 @@ def test_heads_name_what_varies_and_the_line_above_what_does_not() -> None:
     comparison = compare(frame)
     heads = re.findall(r"<th scope=\"col\"[^>]*>(.*?)</th>", comparison._repr_html_())
 
-    assert ("temperature",) == comparison.columns
+    assert ("temperature",) == comparison.sheet.columns
     assert "1 article, 3 variants · plain · openai/x · added" in Page(comparison._repr_html_()).text
     assert [
         "original title",
@@ -197,7 +202,7 @@ def test_heads_name_what_varies_and_the_line_above_what_does_not() -> None:
 )
 def test_columns_are_those_that_tell_variants_apart(changes: list[dict[str, Any]], expected: tuple[str, ...]) -> None:
     """Left out, `columns` are what varies; a prompt edited under one name is a variant of its own."""
-    assert expected == compare(frame_of(*(trial(**change) for change in changes))).columns
+    assert expected == compare(frame_of(*(trial(**change) for change in changes))).sheet.columns
 
 
 def test_any_column_can_make_the_rows() -> None:
@@ -247,7 +252,7 @@ def test_nothing_to_compare() -> None:
 
     assert "Nothing to compare" in str(comparison)
     assert "Nothing to compare" in comparison._repr_html_()
-    assert 0 == len(comparison.to_frame())
+    assert 0 == len(comparison.sheet.to_frame())
 
 
 def test_planned_frame() -> None:
@@ -263,7 +268,7 @@ def test_planned_frame() -> None:
 
 def test_wide_frame() -> None:
     """One row for each article and repeat, one column for each variant, named as in the table."""
-    wide = compare(sweep(articles=2, repeats=2)).to_frame()
+    wide = compare(sweep(articles=2, repeats=2)).sheet.to_frame()
 
     assert ["original_title", "p0", "p1"] == list(wide.columns)
     assert [("a0", 1), ("a0", 2), ("a1", 1), ("a1", 2)] == list(wide.index)
@@ -273,7 +278,7 @@ def test_wide_frame() -> None:
 
 def test_wide_frame_without_repeats_and_with_holes() -> None:
     """Without repeats the index is the article alone; a trial that is not there is <NA>."""
-    wide = compare(sweep(articles=2).iloc[:3]).to_frame()
+    wide = compare(sweep(articles=2).iloc[:3]).sheet.to_frame()
 
     assert ["a0", "a1"] == list(wide.index)
     assert "article" == wide.index.name
@@ -282,7 +287,7 @@ def test_wide_frame_without_repeats_and_with_holes() -> None:
 
 def test_wide_frame_of_other_rows() -> None:
     """What else varies becomes a level of the index."""
-    wide = compare(sweep(articles=2), rows="prompt", columns="model").to_frame()
+    wide = compare(sweep(articles=2), rows="prompt", columns="model").sheet.to_frame()
 
     assert ["prompt", "article"] == list(wide.index.names)
     assert ["baseline/prefix"] == list(wide.columns)
@@ -291,7 +296,7 @@ def test_wide_frame_of_other_rows() -> None:
 def test_wide_frame_refuses_two_trials_in_one_place() -> None:
     """Two runs in one frame are not silently folded into one."""
     with pytest.raises(FrameError, match=r"two trials of article 'a0' claim the column 'p0'"):
-        compare(pd.concat([sweep(), sweep()])).to_frame()
+        compare(pd.concat([sweep(), sweep()])).sheet.to_frame()
 
 
 # ---- in a terminal

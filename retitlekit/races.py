@@ -1,0 +1,279 @@
+"""A race: spend calls where the doubt is. All variants start; those that will not end up first are dropped on the way.
+
+Articles come in blocks that all who are still in the race share, so that every comparison stays paired.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from retitlekit import evidence
+from retitlekit.errors import PlanError
+from retitlekit.evidence import Floats
+from retitlekit.html import escape
+from retitlekit.plans import Articles, Models, Prompts, plan
+from retitlekit.scoring import score
+from retitlekit.sweeps import run
+from retitlekit.variants import BY, Variants, metric_column, variant_name
+
+IN, BEHIND, GATES, LEADS = "in", "behind", "gates", "leads"
+
+
+@dataclass(frozen=True, repr=False)
+class Race:
+    """How a race went; `str()` tells it in words, ``rk.charts.race(race.rounds)`` draws it.
+
+    Attributes
+    ----------
+    leader : dict
+        The variant that leads at the end: prompt, model and temperature (None for the default).
+    rounds : pandas.DataFrame
+        One row per round and variant that ran in it: `round`, `prompt`, `model`, `temperature`, `n_articles` so far,
+        `estimate`, `behind` (how far behind the leader, paired), `chance` (to lead after all articles), `fate`: "in",
+        "behind" or "gates" when it was dropped after this round, "leads".
+    frame : pandas.DataFrame
+        Every trial that was sent, scored: what `leaderboard` and `confirm` take.
+    calls, full_calls : int
+        Trials of the race, and of a sweep of all variants over all articles.
+    stopped : str
+        Why it ended early ("budget", "interrupted"); empty when it did not.
+    """
+
+    leader: dict[str, Any]
+    rounds: pd.DataFrame = field(compare=False)
+    frame: pd.DataFrame = field(compare=False)
+    calls: int
+    full_calls: int
+    stopped: str = ""
+
+    def __str__(self) -> str:
+        return str(self.rounds.attrs["sentence"])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(str(self))}</p>"
+
+
+def race(
+    prompts: Prompts,
+    articles: Articles,
+    *,
+    models: Models,
+    temperatures: Iterable[float | None] | float | None = (None,),
+    repeats: int = 1,
+    metric: str | None = None,
+    measure: Callable[[pd.DataFrame], pd.DataFrame] = score,
+    risk: float = 0.02,
+    first: int = 10,
+    block: int = 5,
+    must_pass: float = 0.5,
+    seed: int = 0,
+    store: str | os.PathLike[str] = ".retitlekit",
+    budget_usd: float | None = None,
+    progress: bool = True,
+    params: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Race:
+    """Find the best of many variants with a part of the calls of the whole sweep. This spends money.
+
+    After each block of articles a variant is dropped when its chance to lead after all of them has become smaller than
+    `risk` (stochastic curtailment: Lan, Simon and Halperin 1982). That chance takes the spread of the variants into
+    account: as long as it may be mere noise, early leads count little (an empirical Bayes prior, Efron and Morris
+    1975). Gates come first: variants that mostly fail them are dropped whatever their metric. Of those in the race at
+    most half are dropped at once. ``benchmarks/statistics.md`` has how often the best is found, and for how many calls.
+
+    Everything is planned, stored and seeded: after an interrupt, or with a larger budget, the same call goes on from
+    where it stopped and sends only what is missing.
+
+    A race finds the leader, and does not prove it: those that were left behind early were never fully compared.
+    `confirm` proves it on articles that had no part.
+
+    Parameters
+    ----------
+    prompts, articles, models, temperatures, repeats
+        As for `plan`; the articles are taken in an order drawn with `seed`.
+    metric : str, optional
+        As for `leaderboard`; `passed` by default.
+    measure : callable
+        From a frame that was run to one with the metric; `score` by default. A judge's metric:
+        ``lambda frame: rk.judge(rk.score(frame), models=…)``.
+    risk : float
+        The chance to lead in the end at which a variant is dropped.
+    first, block : int
+        Articles of the first round and of each further one.
+    must_pass : float
+        A variant is dropped when its share of titles that pass every gate is surely (at 95 %) below this.
+    budget_usd : float, optional
+        For the whole race.
+    store, progress, **options
+        As for `run`.
+    params : mapping, optional
+        Further call parameters for `plan`.
+
+    Returns
+    -------
+    Race
+
+    Raises
+    ------
+    PlanError
+        When there is a single variant, or a setting is out of range.
+
+    Examples
+    --------
+    >>> models = ["baseline/prefix", "baseline/lexrank"]
+    >>> race = rk.race(prompts["bare"], articles, models=models, metric="novelty", store=tmp, progress=False)
+    >>> race.leader["model"]
+    'baseline/lexrank'
+    """
+    if not 0 < risk < 0.5 or first < 2 or block < 1 or not 0 <= must_pass < 1:
+        raise PlanError(f"risk={risk!r}, first={first!r}, block={block!r}, must_pass={must_pass!r}: out of range")
+    trials = plan(prompts, articles, models=models, temperatures=temperatures, repeats=repeats, **(params or {}))
+    variants = Variants.of(trials, BY)
+    if len(variants) < 2:
+        raise PlanError("a race needs two variants or more")
+    total = len(variants.articles)
+    place = np.array(Random(seed).sample(range(total), total))[variants.article]  # noqa: S311 - no secret
+    alive, rounds, parts = np.ones(len(variants), bool), list[pd.DataFrame](), list[pd.DataFrame]()
+    seen, spent, stopped = 0, 0.0, ""
+    while seen < total and alive.sum() > 1 and not stopped:
+        until = min(total, seen + (block if seen else first))
+        rows = (place >= seen) & (place < until) & alive[variants.variant]
+        left = None if budget_usd is None else max(budget_usd - spent, 0.0)
+        ran = run(trials[rows], store=store, budget_usd=left, progress=progress, **options)
+        spent += float(ran.loc[~ran["cached"].fillna(True).astype(bool), "cost_usd"].sum())
+        statuses = set(ran["status"].astype(str))
+        stopped = "budget" if "skipped_budget" in statuses else "interrupted" if "cancelled" in statuses else ""
+        parts.append(measure(ran))
+        seen = until
+        frame = pd.concat(parts).sort_index()
+        told = _round(frame, variants, alive, metric, seen, total, risk, must_pass)
+        rounds.append(told.assign(round=len(rounds) + 1))
+        fates = told.set_index("variant")["fate"]
+        if not stopped:
+            alive[fates.index[fates.isin([BEHIND, GATES])]] = False
+    frame = pd.concat(parts).sort_index()
+    return _finished(frame, rounds, variants, len(trials), stopped, metric_column(frame, metric))
+
+
+def _round(
+    frame: pd.DataFrame,
+    variants: Variants,
+    alive: NDArray[np.bool_],
+    metric: str | None,
+    seen: int,
+    total: int,
+    risk: float,
+    must_pass: float,
+) -> pd.DataFrame:
+    """Where each variant in the race stands after this block, and who is dropped."""
+    running = np.flatnonzero(alive)
+    own = Variants(variants.table, variants.variant[frame.index], variants.article[frame.index], variants.articles)
+    values = frame[metric_column(frame, metric)]
+    means = own.means(values)[:, running]
+    chance = chances(means, total, share=pd.api.types.is_bool_dtype(values.dtype))
+    fate = np.full(len(running), IN, object)
+    if "passed" in frame and metric not in (None, "passed"):
+        passes = own.means(frame["passed"])[:, running]
+        n = (~np.isnan(passes)).sum(axis=0).astype(np.float64)
+        fate[evidence.wilson(evidence.means(passes), n, 0.95)[1] < must_pass] = GATES
+        if (fate == GATES).all():  # none is better by its gates than another
+            fate[:] = IN
+    if seen < total:
+        hopeless = [at for at in np.argsort(chance, kind="stable") if chance[at] < risk and fate[at] == IN]
+        fate[hopeless[: max(0, len(running) // 2 - int((fate == GATES).sum()))]] = BEHIND
+    estimate = evidence.means(means)
+    leading = int(np.nanargmax(np.where(fate == IN, np.nan_to_num(estimate, nan=-np.inf), -np.inf)))
+    return pd.DataFrame(
+        {
+            "variant": running,
+            **variants.table.iloc[running].reset_index(drop=True),
+            "n_articles": (~np.isnan(means)).sum(axis=0),
+            "estimate": estimate,
+            "behind": evidence.means(means[:, [leading]] - means),
+            "chance": chance,
+            "fate": fate,
+        }
+    )
+
+
+def chances(means: Floats, total: int, *, share: bool = False) -> Floats:
+    """Each variant's chance to lead the present leader after `total` articles: means of shape (articles, variants).
+
+    What a variant lacks so far, d over n articles, is expected to grow by b·d for each article to come, where b is the
+    part of the variants' spread that is not noise; around it lie the doubt about d and the noise of what is to come.
+    """
+    estimate = np.nan_to_num(evidence.means(means), nan=-np.inf)
+    best = int(estimate.argmax())
+    each = means[:, [best]] - means
+    each[:, best] = np.nan
+    if share:  # agreement of a few articles is no certainty
+        each = np.concatenate([each, np.ones((1, each.shape[1])), -np.ones((1, each.shape[1]))])
+    n = (~np.isnan(each)).sum(axis=0).astype(np.float64)
+    rivals = np.flatnonzero(n > 1)
+    result = np.full(means.shape[1], np.where(np.isinf(estimate), 0.0, 0.5))
+    result[best] = 1.0
+    if not len(rivals):
+        return result
+    n, behind = n[rivals], evidence.means(each[:, rivals])
+    own = evidence.variances(each[:, rivals])
+    noise = ((n - 1) * own + 4 * own.mean()) / (n + 3)  # a few articles tell little of their spread: borrow
+    known = estimate[np.isfinite(estimate)]
+    real = 1.0
+    if len(known) > 3 and known.var() > 0:
+        real = max(0.0, 1 - (len(known) - 3) / (len(known) - 1) * float((noise / n).mean()) / 2 / known.var(ddof=1))
+    to_come = np.maximum(total - n, 0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ahead = behind * (n + to_come * real) / (n + to_come)
+        doubt = to_come / (n + to_come) * np.sqrt(noise * (real / n + 1 / np.maximum(to_come, 1)))
+        z = np.where(doubt > 0, ahead / doubt, np.where(ahead > 0, np.inf, 0.0))
+    result[rivals] = [0.5 * math.erfc(value / math.sqrt(2)) for value in z]
+    return result
+
+
+def _finished(
+    frame: pd.DataFrame,
+    rounds: list[pd.DataFrame],
+    variants: Variants,
+    full: int,
+    stopped: str,
+    metric: str,
+) -> Race:
+    last = rounds[-1]
+    able = last[last["fate"] == IN]
+    first = able.index[int(np.nan_to_num(able["estimate"].to_numpy(float), nan=-np.inf).argmax())]
+    last.loc[first, "fate"] = LEADS
+    leader = variants.named(int(last["variant"][first]))
+    told = pd.concat(rounds, ignore_index=True)
+    columns = ["round", *BY, "n_articles", "estimate", "behind", "chance", "fate"]
+    dropped = {reason: int((told["fate"] == reason).sum()) for reason in (BEHIND, GATES)}
+    why = [
+        f"{count} {words}"
+        for count, words in zip(dropped.values(), ("fell behind", "failed the gates"), strict=True)
+        if count
+    ]
+    level = f"; {len(able) - 1} more at the finish" if len(able) > 1 else ""
+    names = [name for name in BY if variants.table[name].nunique(dropna=False) > 1]
+    ended = {
+        "budget": " Stopped by the budget: call again with a larger one.",
+        "interrupted": " Interrupted: call again to go on.",
+    }
+    winner = variant_name({name: leader[name] for name in names})
+    sentence = (
+        f"{winner} leads after {int(last['n_articles'].max()):,} articles and {len(frame):,} of {full:,} trials "
+        f"({len(frame) / full:.0%}); {' and '.join(why) or 'none was dropped'}{level}."
+        f"{ended.get(stopped, '')} Confirm it on articles that had no part."
+    )
+    told = told[columns]
+    told.attrs = {"sentence": sentence, "metric": metric, "articles": len(variants.articles)}
+    return Race(leader, told, frame.reset_index(drop=True), len(frame), full, stopped)

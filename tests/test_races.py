@@ -1,0 +1,167 @@
+"""Races: the best is found for a part of the calls, on shared articles, gates first, and resumable."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+import retitlekit as rk
+from retitlekit import races
+
+from .loopback import Answer, Loopback
+
+PROMPTS = [rk.Prompt(f"p{n}", f"User:\nTitle {n}: {{{{ title | safe }}}}\n") for n in range(8)]
+ARTICLES = [rk.Article(f"a{n:02}", f"Council votes on plan {n}", f"The council votes on plan {n}.") for n in range(40)]
+EFFECTS = dict(zip([prompt.name for prompt in PROMPTS], [0, 0.02, 0.3, 0.05, -0.1, 0.1, 0, 0.2], strict=True))
+
+
+def graded(frame: pd.DataFrame) -> pd.DataFrame:
+    """A metric with known effects and noise that depends on the trial alone."""
+    noise = frame["trial_id"].map(lambda trial: int(trial[:8], 16) / 2**32 - 0.5)
+    effect = frame["prompt"].astype(str).map(EFFECTS)
+    return rk.score(frame).assign(score_x=(0.5 + effect + 0.2 * noise).astype("Float64"))
+
+
+def start(store: Path, **options: Any) -> rk.Race:
+    """A race of eight prompts over forty articles."""
+    given = {"models": "baseline/prefix", "metric": "x", "measure": graded, "must_pass": 0.0, "progress": False}
+    return rk.race(PROMPTS, ARTICLES, store=store, **given | options)
+
+
+def test_the_best_is_found_for_a_part_of_the_calls(tmp_path: Path) -> None:
+    """The leader is the best of eight, for less than half of the calls of the sweep."""
+    race = start(tmp_path)
+
+    assert "p2" == race.leader["prompt"]
+    assert 320 == race.full_calls
+    assert race.calls == len(race.frame) < 160
+    assert str(race).startswith(
+        f"p2 leads after {race.rounds['n_articles'].max()} articles and {race.calls} of 320 trials"
+    )
+
+
+def test_comparisons_stay_paired(tmp_path: Path) -> None:
+    """All who are in the race have the same articles; a variant that was dropped has those of the rounds it ran."""
+    race = start(tmp_path)
+    seen = {name: set(group) for name, group in race.frame.groupby("prompt", observed=True)["article"]}
+    order = sorted(seen.values(), key=len)
+
+    assert all(few <= more for few, more in itertools.pairwise(order))
+    last = race.rounds.drop_duplicates("prompt", keep="last").set_index("prompt")
+    assert {name: len(articles) for name, articles in seen.items()} == last["n_articles"].to_dict()
+
+
+def test_at_most_half_leave_at_once(tmp_path: Path) -> None:
+    """However bad they look, half of the field stays for the next block."""
+    rounds = start(tmp_path, risk=0.49).rounds
+    for _, group in rounds.groupby("round"):
+        assert (group["fate"] == "behind").sum() <= len(group) // 2
+
+
+def test_same_race_again_costs_nothing(tmp_path: Path) -> None:
+    """The second time everything is in the store, and the same rounds come out."""
+    first, second = start(tmp_path), start(tmp_path)
+
+    assert second.frame["cached"].all()
+    assert not first.frame["cached"].any()
+    pd.testing.assert_frame_equal(first.rounds, second.rounds)
+
+
+def test_gates_come_first(tmp_path: Path) -> None:
+    """A variant that fails its gates is dropped although its metric is best; where all fail none is."""
+
+    def gated(frame: pd.DataFrame) -> pd.DataFrame:
+        return graded(frame).assign(passed=frame["prompt"].ne("p2").astype("boolean"))
+
+    race = start(tmp_path, measure=gated, must_pass=0.5)
+    fates = race.rounds.drop_duplicates("prompt", keep="last").set_index("prompt")["fate"]
+
+    assert ("gates", "p7") == (fates["p2"], race.leader["prompt"])
+    assert 1 == race.rounds.loc[race.rounds["fate"] == "gates", "round"].iloc[0]
+    nobody = start(tmp_path, measure=lambda frame: gated(frame).assign(passed=False), must_pass=0.5)
+    assert "p2" == nobody.leader["prompt"]
+
+
+def test_a_budget_stops_the_race_and_a_larger_one_goes_on(tmp_path: Path) -> None:
+    """The race ends where the money ends, says so, and goes on from there."""
+
+    def answer(body: Mapping[str, Any], nth: int) -> Answer:
+        return "Council to vote on the plan"
+
+    with Loopback(answer, models=("m",)) as server:
+        model = rk.Model("openai/m", api_base=server.base, input_cost_per_token=0.0001, output_cost_per_token=0.0001)
+        given = {"models": model, "params": {"max_tokens": 20}}
+        with pytest.warns(rk.RetitlekitWarning, match="stopped by budget_usd"):
+            stopped = start(tmp_path, budget_usd=0.3, **given)
+        sent = len(server.bodies)
+        race = start(tmp_path, budget_usd=30, **given)
+
+    assert ("budget", "") == (stopped.stopped, race.stopped)
+    assert "Stopped by the budget: call again with a larger one." in str(stopped)
+    assert 0 < sent < race.calls == len(server.bodies)
+
+
+def test_equals_are_not_torn_apart() -> None:
+    """Among identical variants early leads are noise: few are dropped in the first rounds."""
+    rng = np.random.default_rng(3)
+    values = rng.normal(0, 1, (200, 10, 12))
+
+    assert 0.06 > np.mean([(races.chances(each, 80) < 0.02).mean() for each in values])
+
+
+def test_chances_are_about_right() -> None:
+    """Of rivals with a chance of 5 to 20 % to lead the leader at the end, about as many do."""
+    rng, expected, happened = np.random.default_rng(4), [], []
+    for _ in range(400):
+        values = rng.normal(0, 0.05, 8) + rng.normal(0, 0.11, (60, 8))
+        chance = races.chances(values[:15], 60)
+        best = int(values[:15].mean(axis=0).argmax())
+        close = (chance > 0.05) & (chance < 0.2)
+        expected += chance[close].tolist()
+        happened += (values.mean(axis=0) > values.mean(axis=0)[best])[close].tolist()
+
+    assert np.mean(expected) == pytest.approx(np.mean(happened), abs=0.04)
+
+
+@pytest.mark.parametrize("means", [np.full((5, 3), np.nan), np.array([[0.5, np.nan, 0.5]] * 5), np.ones((10, 4))])
+def test_chances_of_odd_fields(means: np.ndarray) -> None:
+    """Without values, with a variant that has none, or all alike: chances between 0 and 1, and nobody is out."""
+    chance = races.chances(means, 20)
+
+    assert ((chance >= 0) & (chance <= 1)).all()
+    assert (chance[~np.isnan(means).all(axis=0)] >= 0.5).all()
+
+
+def test_picture(tmp_path: Path) -> None:
+    """Each variant has a line as long as its race, its fate in words, and the sentence as the title."""
+    race = start(tmp_path)
+    ax = rk.charts.race(race.rounds)
+    words = {text.get_text() for text in ax.texts}
+
+    assert 8 == len(ax.get_yticklabels())
+    assert "p2" == ax.get_yticklabels()[0].get_text()
+    assert "leads" in words
+    assert any(word.startswith("fell behind, chance ") for word in words)
+    assert ax.get_title(loc="left").replace("\n", " ") == str(race)
+    plt.close(ax.figure)
+    with pytest.raises(rk.FrameError, match="no `round`"):
+        rk.charts.race(race.frame)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"risk": 0}, "risk=0"), ({"first": 1}, "first=1"), ({"block": 0}, "block=0"), ({"must_pass": 1}, "must_pass=1")],
+)
+def test_races_that_cannot_start(options: dict[str, Any], message: str, tmp_path: Path) -> None:
+    """Settings out of range, and a single variant, are named before anything is sent."""
+    with pytest.raises(rk.PlanError, match=message):
+        start(tmp_path, **options)
+    with pytest.raises(rk.PlanError, match="a race needs two variants or more"):
+        rk.race(PROMPTS[0], ARTICLES, models="baseline/prefix", store=tmp_path)

@@ -1,0 +1,224 @@
+"""Files of any size: each article exactly once, whatever kills the process, and an output only when it is whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import retitlekit as rk
+from retitlekit import streams
+from retitlekit.cli import main
+
+from .conftest import ROOT
+from .loopback import Fault, Loopback
+
+LIMITS = rk.load_prompts(ROOT / "prompts")["limits"]
+LEAD = "baseline/lead-compress"
+
+
+def articles(path: str, count: int) -> Path:
+    lines = [
+        {
+            "id": f"a{n}",
+            "title": f"Old title {n}",
+            "body": f"The town of Tarnby opened bridge {n} on Monday, the council said.",
+        }
+        for n in range(count)
+    ]
+    Path(path).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return Path(path)
+
+
+def rows(path: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in Path(path).read_text().splitlines()]
+
+
+def test_json_lines() -> None:
+    """A line for each article, in order; what is no article or stands there twice is held, with its line."""
+    source = articles("in.jsonl", 3)
+    with source.open("a") as more:
+        more.write(
+            '\n{"broken\n[1]\n{"id": "a1", "title": "x"}\n{"headline": "Other names", "text": "A bridge in Tarnby."}'
+        )
+    done = rk.retitle_file(source, "out.jsonl", LIMITS, model=LEAD, progress=False)
+    told = rows("out.jsonl")
+
+    assert [1, 2, 3, 5, 6, 7, 8] == [row["line"] for row in told]
+    assert ["published"] * 3 + ["held"] * 3 + ["published"] == [row["status"] for row in told]
+    assert all(f"Tarnby opened bridge {n}" in str(told[n]["published_title"]) for n in range(3))
+    assert ["line", "article", "original_title", "status", "reason", "published_title"] == list(told[0])
+    assert "Duplicate: this id was decided at line 2" == told[5]["reason"]
+    assert Counter(published=4, held=3) == done
+    assert {"in.jsonl", "out.jsonl", ".retitlekit"} == {path.name for path in Path().iterdir()}
+
+
+def test_a_killed_process_goes_on_where_it_was() -> None:
+    """Killed with -9 again and again, the same command ends with every article exactly once, as if nothing had been."""
+    source = articles("in.jsonl", 2 * streams.BATCH + 7)
+    command = [sys.executable, "-m", "retitlekit.cli", "retitle", str(source), "--out", "out.jsonl", "--model", LEAD]
+    command += ["--prompt", str(ROOT / "prompts/limits.prompt")]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    part, killed = Path("out.jsonl.part"), 0
+    for size in (1, 80_000):
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while process.poll() is None and not (part.exists() and part.stat().st_size >= size):
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        killed += process.wait() == -signal.SIGKILL
+        with part.open("ab") as torn:  # half a batch that was written and never counted
+            torn.write(b'{"line": 1, "torn')
+    finished = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    assert (2, 0) == (killed, finished.returncode), finished.stderr
+    assert [f"a{n}" for n in range(2 * streams.BATCH + 7)] == [row["article"] for row in rows("out.jsonl")]
+    assert not part.exists()
+    assert "1,007 published" in finished.stdout
+
+
+def test_an_interrupt_writes_no_half_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that stops half-way: batches before are kept, and the same call goes on without asking again."""
+    monkeypatch.setattr(streams, "BATCH", 4)
+    source = articles("in.jsonl", 12)
+    with Loopback(lambda body, nth: f"Tarnby opens a bridge, {len(server.bodies)}") as server:
+        model = rk.Model("openai/model-a", api_base=server.base, input_cost_per_token=0.01, output_cost_per_token=0.01)
+        asked = {"model": model, "progress": False, "max_tokens": 9, "guard": ()}
+        with pytest.raises(rk.PlanError, match="goes on from there"):
+            rk.retitle_file(source, "out.jsonl", LIMITS, budget_usd=6.5, max_concurrency=1, **asked)
+        before = len(server.bodies)
+        assert not Path("out.jsonl").exists()
+        rk.retitle_file(source, "out.jsonl", LIMITS, **asked)
+
+    assert 0 < before < 12 == len(server.bodies)
+    assert [f"a{n}" for n in range(12)] == [row["article"] for row in rows("out.jsonl")]
+
+
+FEED = (
+    "<rss><channel><title>Site</title>\n"
+    + "".join(
+        f"<item><title>{title}</title><guid>g{n}</guid><description>The town of Tarnby opened bridge {n} on Monday, "
+        "the council said.</description></item>\n"
+        for n, title in enumerate(["Old one", "[gpt]no prompt here[/gpt]", "Old two", "Old two"])
+    )
+    + "<item><nothing/></item></channel></rss>\n"
+)
+
+
+def test_a_feed() -> None:
+    """Items get their new titles and keep every other byte; one that is held is left out and reported."""
+    Path("in.xml").write_text(FEED)
+    done = rk.retitle_file("in.xml", "out.xml", LIMITS, model=LEAD, progress=False)
+    told = rows("out.xml.report.jsonl")
+    head, first, _, third, fourth, foot = FEED.splitlines(keepends=True)
+    expected = [
+        first.replace("Old one", str(told[0]["published_title"])),
+        "\n",  # the second is held
+        third.replace("Old two", str(told[2]["published_title"])),
+        fourth.replace("Old two", str(told[3]["published_title"])),
+    ]
+
+    assert head + "".join(expected) + foot == Path("out.xml").read_text()
+    assert Counter(published=3, held=1) == done
+    assert ["published", "held", "published", "published"] == [row["status"] for row in told]
+
+
+def test_a_page() -> None:
+    """A page is written with its new title; one that is held is not written at all."""
+    held = Path("held.txt")
+    held.write_text("[gpt]no prompt here[/gpt]\n\nThe town of Tarnby opened a bridge.\n")
+    done = rk.retitle_file(ROOT / "data/page.txt", "new.txt", LIMITS, model=LEAD, progress=False)
+    not_done = rk.retitle_file(held, "never.txt", LIMITS, model=LEAD, progress=False)
+
+    assert (Counter(published=1), Counter(held=1)) == (done, not_done)
+    assert (ROOT / "data/page.txt").read_text().splitlines()[1:] == Path("new.txt").read_text().splitlines()[1:]
+    assert not Path("never.txt").exists()
+    assert "tells no original title" in str(rows("never.txt.report.jsonl")[0]["reason"])
+
+
+def test_wrong_calls() -> None:
+    """Nothing is overwritten, mixed or begun twice without being asked to."""
+    source = articles("in.jsonl", 2)
+    Path("in.csv").write_text("title\nx\n")
+    wrong = [
+        ("nowhere.jsonl", "out.jsonl", "there is no file"),
+        ("in.csv", "out.csv", "end in .jsonl"),
+        ("in.jsonl", "no/out.jsonl", "does not exist"),
+        ("in.jsonl", "in.jsonl", "is the source itself"),
+    ]
+    for origin, out, says in wrong:
+        with pytest.raises(rk.PageError, match=says):
+            rk.retitle_file(origin, out, LIMITS, model=LEAD, progress=False)
+    rk.retitle_file(source, "out.jsonl", LIMITS, model=LEAD, progress=False)
+    with pytest.raises(rk.PageError, match="exists"):
+        rk.retitle_file(source, "out.jsonl", LIMITS, model=LEAD, progress=False)
+
+    assert Counter(published=2) == rk.retitle_file(
+        source, "out.jsonl", LIMITS, model=LEAD, overwrite=True, progress=False
+    )
+
+
+def test_begun_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An output that was begun with one model is not gone on with by another, nor by two processes at once."""
+    source = articles("in.jsonl", 4)
+    with Loopback(lambda body, nth: Fault(500)) as server, pytest.raises(rk.ModelError):
+        rk.retitle_file(source, "out.jsonl", LIMITS, model="openai/no-key", progress=False)
+    with pytest.raises(rk.PlanError, match=r"begun with another source.*out\.jsonl\.state"):
+        rk.retitle_file(source, "out.jsonl", LIMITS, model=LEAD, progress=False)
+
+    assert [] == server.bodies
+    Path("out.jsonl.state").unlink()
+    seen: list[str] = []
+
+    def twice(*args: object, **options: object) -> object:
+        with pytest.raises(rk.PageError, match="another process") as told:
+            rk.retitle_file(source, "out.jsonl", LIMITS, model=LEAD, progress=False)
+        seen.append(str(told.value))
+        return rk.retitle(*args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(streams, "retitle", twice)
+    rk.retitle_file(source, "out.jsonl", LIMITS, model=LEAD, progress=False)
+
+    assert 1 == len(seen)
+    assert 4 == len(rows("out.jsonl"))
+
+
+def test_a_lost_part_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When what was written is gone, the work does not go on as if it were there."""
+    monkeypatch.setattr(streams, "BATCH", 2)
+    source, calls = articles("in.jsonl", 4), []
+
+    def fail(*args: object, **options: object) -> object:
+        calls.append(args)
+        if len(calls) == 2:
+            raise rk.ModelError("the server is gone")
+        return rk.retitle(*args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(streams, "retitle", fail)
+    with pytest.raises(rk.ModelError, match="gone"):
+        rk.retitle_file(source, "out.jsonl", LIMITS, model=LEAD, progress=False)
+    Path("out.jsonl.part").unlink()
+
+    with pytest.raises(rk.PageError, match="is not what"):
+        rk.retitle_file(source, "out.jsonl", LIMITS, model=LEAD, progress=False)
+
+
+def test_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """The model stands in the winner's file or on the command line; exit code 1 tells that something is held."""
+    source = articles("in.jsonl", 2)
+    winner = rk.save_prompt(LIMITS.revise(name="winner", model=LEAD), ".")
+    good = main(["retitle", str(source), "--prompt", str(winner), "--out", "a.jsonl"])
+    shown = capsys.readouterr().out
+    source.write_text('{"id": "a", "title": "[gpt]no prompt here[/gpt]", "body": "x"}\n')
+    held = main(["retitle", str(source), "--prompt", str(winner), "--out", "b.jsonl"])
+    no_model = main(["retitle", str(source), "--prompt", str(ROOT / "prompts/bare.prompt"), "--out", "c.jsonl"])
+
+    assert (0, 1, 2) == (good, held, no_model)
+    assert "2 published, 0 kept their title, 0 held: a.jsonl" in shown
+    assert "names no model: give --model" in capsys.readouterr().err
