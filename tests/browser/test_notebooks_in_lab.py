@@ -32,6 +32,11 @@ def test_the_first_notebook_shows_what_it_promises(lab: Lab) -> None:
     notebook.run_all()
     page = notebook.page
 
-    for selector in (".rk-grid del", ".rk-grid ins", ".jp-OutputArea-output img", ".jp-OutputArea-output .widget-hprogress"):
+    for selector in (
+        ".rk-grid del",
+        ".rk-grid ins",
+        ".jp-OutputArea-output img",
+        ".jp-OutputArea-output .widget-hprogress",
+    ):
         page.wait_for_selector(f".jp-Notebook {selector}", state="attached")
     assert page.locator(".jp-OutputArea-output img").count() >= 3
