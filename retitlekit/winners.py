@@ -75,7 +75,7 @@ def save_winner(
     prompts : dict or iterable of Prompt
         The prompts of the sweep.
     folder : path-like
-        Where ``<name>.prompt`` goes; must exist. A file is never overwritten.
+        Where ``<name>.prompt`` goes; made when missing. A file is never overwritten.
     name : str, optional
         By default ``<prompt>-winner``.
     force : bool
@@ -131,6 +131,8 @@ def save_winner(
         about=_passport(board, row, frame, parent, endpoint) | confirmed,
     )
     revised = _with_params(revised, json.loads(_only(tested, "params")))
+    if Path(folder).parent.is_dir():
+        Path(folder).mkdir(exist_ok=True)
     path = save_prompt(revised, folder)
     try:
         saved = load_prompts(path)[revised.name]
