@@ -131,7 +131,7 @@ def save_winner(
         about=_passport(board, row, frame, parent, endpoint) | confirmed,
     )
     revised = _with_params(revised, json.loads(_only(tested, "params")))
-    if Path(folder).parent.is_dir():
+    if not Path(folder).exists() and Path(folder).parent.is_dir():
         Path(folder).mkdir(exist_ok=True)
     path = save_prompt(revised, folder)
     try:
