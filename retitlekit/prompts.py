@@ -508,6 +508,8 @@ def load_prompts(path: str | os.PathLike[str]) -> dict[str, Prompt]:
     True
     """
     source = Path(path)
+    if not source.exists():
+        raise PromptError(f"there is no {source}: cannot be read; give a .prompt file or a folder of them")
     files = sorted(source.glob("*.prompt")) if source.is_dir() else [source]
     if not files:
         raise PromptError(f"{source} holds no .prompt file")
