@@ -15,7 +15,7 @@ import time
 import uuid
 import warnings
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Collection, Coroutine, Mapping
 from concurrent.futures import wait
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
@@ -28,9 +28,10 @@ from retitlekit.budgets import Amount, Purse
 from retitlekit.errors import CallError, PlanError, RetitlekitWarning
 from retitlekit.frame import PLAN_COLUMNS, check
 from retitlekit.models import Model
-from retitlekit.rows import Failure, Texts, answered, fill
+from retitlekit.rows import Failure, Texts, answered, fill, sentence
 from retitlekit.runs import background_loop
 from retitlekit.store import Batch, Response, Store
+from retitlekit.sweeps import under_way
 from retitlekit.trials import Trial, Trials
 
 T = TypeVar("T")
@@ -38,8 +39,6 @@ T = TypeVar("T")
 _MOST_TRIALS, _MOST_BYTES = 50_000, 190_000_000  # OpenAI takes 50,000 requests and 200 MB a batch
 _POLL_S = 20.0
 _LISTED_S = 900.0  # a batch that the provider does not list by then never reached it
-# After these nobody knows whether the provider took the batch.
-_UNKNOWN = {"APIConnectionError", "BadGatewayError", "InternalServerError", "ServiceUnavailableError", "Timeout"}
 # What the provider says of a batch that will not change any more, and the error of a trial it did not answer.
 _OVER = {
     "completed": "BatchIncomplete",
@@ -76,9 +75,9 @@ def submit_batch(
     Raises
     ------
     PlanError
-        When the budget cannot hold, or a model is embedded.
+        When the budget cannot hold, or a sweep of this process is sending some of these trials.
     ModelError
-        When a model is not ready, its provider has no such batches, or the provider refuses one. Batches submitted
+        When a model is not ready, or embedded, its provider has no such batches, or refuses one. Batches submitted
         before stay in the store.
 
     Examples
@@ -89,6 +88,7 @@ def submit_batch(
     check(trials, needs=PLAN_COLUMNS)
     requests, rows = Trials(trials), _rows(trials, ~answered(trials))
     with Store(store) as kept:
+        _check_free(kept, rows)
         done = kept.holds(rows).union(*kept.open_batches(rows).values())
         todo = np.array([row for trial_id, row in rows.items() if trial_id not in done], dtype=int)
         models = requests.models(todo)
@@ -213,15 +213,15 @@ def _report(under_way: list[Batch], failures: Mapping[str, Failure], asked: int,
         first = next(iter(failures.values())).error
         told.append(
             f"{len(failures)} of {asked} trials failed in their batch: "
-            f"{', '.join(f'{kind} ({count})' for kind, count in kinds)}. First: {first:.300} "
+            f"{', '.join(f'{kind} ({count})' for kind, count in kinds)}. First: {sentence(first)} "
             "submit_batch(frame) or run(frame) sends them again"
         )
     if told:
-        warnings.warn(". ".join(told), RetitlekitWarning, stacklevel=3)
+        warnings.warn("\n".join(told), RetitlekitWarning, stacklevel=3)
 
 
 def _check_budget(asked: list[Trial], budget_usd: float) -> None:
-    purse = Purse(budget_usd, prices=_models.batch_prices)
+    purse = Purse(budget_usd, prices=_models.highest_batch_prices)
     worst = Amount(sum(purse.worst(trial).money for trial in asked))
     if purse.wait_s("", worst) is None:
         raise PlanError(
@@ -257,10 +257,27 @@ async def _line(trial: Trial) -> bytes:
     return json.dumps(request).encode() + b"\n"
 
 
+def _check_free(store: Store, trial_ids: Collection[str]) -> None:
+    """Raise a `PlanError` when a sweep of this process is sending one of these trials."""
+    if sent := under_way(store, trial_ids):
+        raise PlanError(
+            f"{len(sent)} of these trials are being sent by run() or start() and would be paid for twice: "
+            "wait for that sweep, or stop it, and submit_batch(trials) what is left"
+        )
+
+
+def _is_refusal(problem: CallError) -> bool:
+    """Whether the provider said no; after all else, a garbled confirmation too, it may have taken the batch."""
+    return problem.status is not None and 400 <= problem.status < 500 and problem.status != 408
+
+
 async def _submit_one(store: Store, model: Model, lines: Mapping[str, bytes]) -> Batch:
     batch = Batch(uuid.uuid4().hex, None, model.endpoint, time.time(), len(lines), "submitting")
     store.save_batch(batch, lines)
     try:
+        _check_free(store, lines)  # again, now that no run takes them any more
+        if store.holds(lines):
+            raise PlanError("some of these trials were answered by a run meanwhile: submit_batch(trials) the others")
         file = (f"{batch.token}.jsonl", b"".join(lines.values()))
         uploaded = await _models.batch_call(model, "acreate_file", file=file, purpose="batch")
     except BaseException:
@@ -276,7 +293,7 @@ async def _submit_one(store: Store, model: Model, lines: Mapping[str, bytes]) ->
             metadata={"retitlekit": batch.token},
         )
     except CallError as problem:
-        if problem.error_type not in _UNKNOWN:
+        if _is_refusal(problem):
             store.drop_batch(batch)
             raise
         raise CallError(

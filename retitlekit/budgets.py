@@ -8,8 +8,8 @@ connection) counts at its worst.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from retitlekit import models as _models
 from retitlekit.errors import PlanError
@@ -40,8 +40,14 @@ class Purse:
         budget_usd: float | None = None,
         max_tokens_total: int | None = None,
         *,
-        prices: Callable[[Model], tuple[float, float] | None] = _models.prices,
+        prices: Callable[[Model, int, Mapping[str, Any]], tuple[float, float] | None] = _models.highest_prices,
     ) -> None:
+        if budget_usd is not None and not (_models.is_number(budget_usd) and budget_usd >= 0):
+            raise PlanError(f"budget_usd={budget_usd!r}: give US dollars from 0 up, or None for no budget")
+        if max_tokens_total is not None and not (_models.is_whole(max_tokens_total) and max_tokens_total >= 0):
+            raise PlanError(
+                f"max_tokens_total={max_tokens_total!r}: give a whole number from 0 up, or None for no limit"
+            )
         self._prices = prices
         self.limited = budget_usd is not None or max_tokens_total is not None
         self.counts_money = budget_usd is not None
@@ -74,7 +80,8 @@ class Purse:
         """
         if not self.limited or trial.model.embedded:
             return Amount()
-        price = self._prices(trial.model) if self.counts_money else (0.0, 0.0)
+        read = trial.size + _FRAME_TOKENS * (len(trial.messages) + 1)
+        price = self._prices(trial.model, read, trial.params) if self.counts_money else (0.0, 0.0)
         if price is None:
             raise PlanError(
                 f"{trial.model.name}: its price is unknown, so budget_usd cannot hold; give "
@@ -85,7 +92,6 @@ class Purse:
             raise PlanError(
                 f"{trial.model.name}: the longest reply is unknown, so the budget cannot hold; plan with max_tokens=…"
             )
-        read = trial.size + _FRAME_TOKENS * (len(trial.messages) + 1)
         excess = self._excess.get(trial.model.endpoint, 1.0)
         return Amount.of(excess * (read * price[0] + longest * price[1]), math.ceil(excess * (read + longest)))
 

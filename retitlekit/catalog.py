@@ -121,8 +121,8 @@ def load_models(path: str | os.PathLike[str]) -> dict[str, Model]:
     Parameters
     ----------
     path : path-like
-        A file as the LiteLLM proxy reads it. Keys must be written as ``os.environ/NAME``; a key in plain text is
-        refused, because it would travel with the models. Parameters beside the address, key and caps (temperature,
+        A file as the LiteLLM proxy reads it. Keys and secrets must be written as ``os.environ/NAME``; one in plain text
+        is refused, because it would travel with the models. Parameters beside the address, key and caps (temperature,
         max_tokens …) become `Model.params`.
 
     Returns
@@ -149,8 +149,10 @@ def load_models(path: str | os.PathLike[str]) -> dict[str, Model]:
             config = yaml.safe_load(file)
     except OSError as problem:
         raise ModelError(f"cannot read {path}: {problem.strerror}") from problem
-    except (yaml.YAMLError, UnicodeDecodeError) as problem:
+    except (yaml.YAMLError, ValueError) as problem:
         raise ModelError(f"{path} is not YAML: {problem}") from problem
+    except RecursionError:
+        raise ModelError(f"{path} is nested too deeply to be read") from None
     entries = config.get("model_list") if isinstance(config, dict) else None
     if not isinstance(entries, list) or not entries:
         raise ModelError(f"{path} has no `model_list:` with entries; see LiteLLM's proxy configuration")
@@ -177,6 +179,8 @@ def _from_config(entry: object) -> Model:
         raise ModelError("expected model_name: … and litellm_params: {model: …}")
     params = dict(params)
     info = entry.get("model_info") or {}
+    if not isinstance(info, dict):
+        raise ModelError(f"model_info is a mapping, such as {{input_cost_per_token: 0.000001}}, not {info!r:.80}")
     key, base = params.pop("api_key", None), params.pop("api_base", None)
     if key is not None and not str(key).startswith("os.environ/"):
         raise ModelError("litellm_params.api_key holds a key itself; write os.environ/NAME_OF_THE_VARIABLE")

@@ -53,12 +53,16 @@ class Crew:
     def __init__(self, model: Model, rows: np.ndarray, trials: Trials) -> None:
         self.endpoint, self.embedded = model.endpoint, model.embedded
         self.lane = _lane(model)
-        self.tokens_matter = model.tpm is not None
+        self._tokens_matter = model.tpm is not None
         self._new = (Errand(trials[row], self) for row in rows.tolist())
         self._head: Errand | None = None
         self._again: list[tuple[float, int, Errand]] = []
         self._count = itertools.count()
         self.answered = 0
+
+    def tokens(self, trial: Trial) -> float:
+        """About how many tokens a trial sends, where a limit counts them."""
+        return trial.size / 4 if self._tokens_matter else 0.0
 
     def head(self, now: float) -> Errand | float:
         """The trial whose turn it is, or the seconds until there is one."""

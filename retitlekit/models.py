@@ -10,6 +10,7 @@ import asyncio
 import dataclasses
 import ipaddress
 import json
+import math
 import os
 import re
 import time
@@ -20,17 +21,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import KW_ONLY, dataclass, field
 from email.utils import parsedate_to_datetime
 from functools import cached_property, lru_cache
+from numbers import Integral, Real
 from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from retitlekit import providers, wire
+from retitlekit import keys, providers, wire
 from retitlekit.baselines import BASELINES, write_title
 from retitlekit.errors import CallError, ModelError
 from retitlekit.providers import Messages, Reading, Routes
 from retitlekit.providers import litellm as _litellm
 
 _OPENAI_BASE = "https://api.openai.com/v1"
+_OLLAMA_BASE = "http://localhost:11434"  # where LiteLLM asks when nothing else is said
 _PROBE_S = 3.0
 _MOST_TOKENS = 2**53  # a count above is a server's mistake
 # The same request may be answered a moment later; everything else would fail again.
@@ -62,7 +65,8 @@ class Model:
     rpm, tpm : int, optional
         Requests and tokens a minute that the provider allows.
     params : mapping, optional
-        Parameters sent with every call to this model; they win over those of a prompt file.
+        Parameters sent with every call to this model; they win over those of a prompt file. A secret among them is
+        written as ``"os.environ/NAME"`` of its variable, which is read when a request is sent.
     input_cost_per_token, output_cost_per_token : float, optional
         US dollars, for models that LiteLLM's price map does not know.
 
@@ -84,22 +88,61 @@ class Model:
     output_cost_per_token: float | None = None
 
     def __post_init__(self) -> None:
-        if not self.id or self.id != self.id.strip():
+        if not _is_text(self.id) or not self.id or self.id != self.id.strip():
             raise ModelError(f"Model id {self.id!r}: give a LiteLLM id such as 'openai/gpt-4o-mini'")
-        if self.api_base is not None and urlsplit(self.api_base).scheme not in ("http", "https"):
-            raise ModelError(f"Model {self.id!r}: api_base {self.api_base!r} must start with http:// or https://")
-        if urlsplit(self.api_base or "").username:
-            raise ModelError(f"Model {self.id!r}: api_base holds a user or key; name a variable in api_key_env=")
-        if self.api_key_env is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.api_key_env):
-            raise ModelError(f"Model {self.id!r}: api_key_env is the name of an environment variable, not a key")
-        for cap in ("rpm", "tpm"):
-            value = getattr(self, cap)
-            if value is not None and value <= 0:
-                raise ModelError(f"Model {self.id!r}: {cap} must be positive, not {value!r}")
-        if "api_key" in self.params:
-            raise ModelError(f"Model {self.id!r}: params holds an api_key; name its variable in api_key_env=")
+        if not _is_text(self.name):
+            raise ModelError(f"Model {self.id!r}: name is a text, not {self.name!r}")
+        problem = self._address_problem() or self._figure_problem() or self._params_problem()
+        if problem:
+            raise ModelError(f"Model {self.id!r}: {problem}")
         object.__setattr__(self, "name", self.name or self.id)
         object.__setattr__(self, "params", dict(self.params))
+
+    def _address_problem(self) -> str | None:
+        """What is wrong with address and key; never repeats them, for they may hold the key."""
+        if self.api_key_env is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", str(self.api_key_env)):
+            return "api_key_env is the name of an environment variable, not a key"
+        if self.api_base is None:
+            return None
+        if not _is_text(self.api_base):
+            return f"api_base is an address, not {type(self.api_base).__name__}"
+        try:
+            parts, holds_key = urlsplit(self.api_base), keys.in_address(self.api_base)
+        except ValueError as problem:
+            return f"api_base is no address ({keys.redact(str(problem))})"
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            return "api_base must start with http:// or https:// and name a host"
+        if holds_key:
+            return "api_base holds a user or key; put it into a variable and name that in api_key_env="
+        return None
+
+    def _figure_problem(self) -> str | None:
+        for name in ("rpm", "tpm", "input_cost_per_token", "output_cost_per_token"):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if not is_number(value):
+                return f"{name} is a number, not {value!r}"
+            if name in ("rpm", "tpm") and value <= 0:
+                return f"{name} must be positive, not {value!r}"
+            if value < 0:
+                return f"{name} must not be negative, not {value!r}"
+            object.__setattr__(self, name, int(value) if value == int(value) else float(value))  # numpy's are no JSON
+        return None
+
+    def _params_problem(self) -> str | None:
+        if not isinstance(self.params, Mapping) or not all(isinstance(name, str) for name in self.params):
+            return "params is a dict of names and values, such as {'max_tokens': 60}"
+        try:
+            json.dumps(dict(self.params))
+        except (TypeError, ValueError, RecursionError) as problem:
+            return f"params cannot be sent as JSON ({problem})"
+        place = keys.find_key(self.params)
+        if place is None:
+            return None
+        if place == "api_key":
+            return "params holds an api_key; name its variable in api_key_env="
+        return f"params holds what looks like a key in {place}; {keys.HELP}"
 
     def __repr__(self) -> str:
         given = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)[1:]}
@@ -120,7 +163,26 @@ class Model:
 
 def from_endpoint(endpoint: str, name: str) -> Model:
     """The `Model` that wrote an `endpoint` JSON."""
-    return Model(**json.loads(endpoint), name=name)
+    try:
+        return Model(**json.loads(endpoint), name=name)
+    except (TypeError, ValueError, RecursionError) as problem:
+        raise ModelError(
+            f"{name}: the frame's `endpoint` is not what plan() wrote ({problem}); plan again"
+        ) from problem
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a finite number; True and False are none."""
+    return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
+
+
+def is_whole(value: Any) -> bool:
+    """Whether it is a whole number; True and False are none."""
+    return not isinstance(value, bool) and isinstance(value, Integral)
 
 
 class Reply(NamedTuple):
@@ -178,10 +240,12 @@ async def complete(
         return Reply(title, "stop", None, None, 0.0, temperature)
     if temperature is not None:
         params["temperature"] = temperature
-    call = _call(model, messages, {"timeout": timeout, **params})
     try:
+        call = _call(model, messages, {"timeout": timeout, **params})
         async with asyncio.timeout(timeout):
             return await _ask(model, call)
+    except ModelError as problem:  # a variable that the parameters name is not there
+        raise CallError(f"{model.name}: {problem}", error_type="AuthenticationError") from None
     except TimeoutError as problem:
         text = f"{model.name}: no answer in {timeout:g} s"
         raise CallError(text, error_type="Timeout", retryable=True, billed=True) from problem
@@ -200,7 +264,7 @@ def _call(model: Model, messages: Messages, params: Mapping[str, Any]) -> dict[s
         "messages": [dict(message) for message in messages],
         "api_base": model.api_base,
         "api_key": _key(model),
-        **params,
+        **{name: keys.resolve(value, name) for name, value in params.items()},
         "max_retries": 0,  # the SDK's and LiteLLM's own retries multiply: the sweep retries
     }
 
@@ -339,7 +403,8 @@ def forget_routes() -> None:
     """Learn every route anew."""
     _routes.clear()
     _noticed.clear()
-    prices.cache_clear()
+    for kept in (prices, _highest_prices, _provider):
+        kept.cache_clear()
 
 
 _noticed: dict[Model, object] = {}
@@ -355,7 +420,7 @@ def _notice_changes(models: Iterable[Model]) -> None:
 
 
 def _call_error(model: Model, problem: Exception) -> CallError:
-    name, text = type(problem).__name__, str(problem)
+    name = type(problem).__name__
     if name == "InternalServerError" and _broke(problem):
         name = "APIConnectionError"  # LiteLLM gives a reset or refused connection the class of a 500
     body = getattr(problem, "body", None)
@@ -364,8 +429,11 @@ def _call_error(model: Model, problem: Exception) -> CallError:
     headers = _limits(getattr(problem, "litellm_response_headers", None) or getattr(response, "headers", None))
     status = getattr(problem, "status_code", None)
     in_a_200 = name == "APIError" and status is None  # a gateway may wrap its upstream's failure so
+    text = _said(type(problem).__name__, str(problem)) or f"no reason was given ({status or name})"
+    if name == "AuthenticationError":
+        text = f"{text} [{_key_told(model)}]"
     return CallError(
-        redact(_valid(text.removeprefix(f"litellm.{type(problem).__name__}: ")), model),
+        redact(_valid(text), model),
         error_type=name,
         retryable=(name in _RETRYABLE or in_a_200) and not out_of_credit,
         retry_after=_retry_after(headers),
@@ -373,6 +441,28 @@ def _call_error(model: Model, problem: Exception) -> CallError:
         headers=headers,
         billed=name in ("APIConnectionError", "Timeout") or in_a_200 or "200" in getattr(problem, "__notes__", ()),
     )
+
+
+def _said(name: str, text: str) -> str:
+    """The provider's own message, out of LiteLLM's class names and the provider's JSON around it."""
+    text = re.sub(rf"^(?:(?:litellm\.)?{name}: |Timeout Error: )*(?:\w+Exception - )?", "", text).strip()
+    try:
+        error = json.loads(text)["error"]
+        message, more = str(error["message"]), [error.get("param"), error.get("code")]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return text
+    more = [each for each in more if isinstance(each, str) and each not in message]
+    return f"{message} ({', '.join(more)})" if more else message
+
+
+def _key_told(model: Model) -> str:
+    """Where the key came from that a provider refused."""
+    name = model.api_key_env or f"{_provider(model)[0].upper()}_API_KEY"
+    if os.environ.get(name):
+        return f"the key in {name} was sent"
+    if model.api_key_env or _key(model) is not None:
+        return f"{name} is not set, so no key was sent"
+    return "name the variable that holds its key in rk.Model(…, api_key_env=…)"
 
 
 def _broke(problem: BaseException | None) -> bool:
@@ -402,15 +492,9 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def redact(text: str, model: Model | None = None) -> str:
+def redact(text: str, model: Model) -> str:
     """Text without anything that is, or looks like, a key."""
-    secrets = {value for name, value in os.environ.items() if re.search(r"KEY|TOKEN|SECRET|PASSWORD", name)}
-    if model is not None and model.api_key_env:
-        secrets.add(os.environ.get(model.api_key_env, ""))
-    for secret in sorted(secrets, key=len, reverse=True):
-        if len(secret) >= 8:
-            text = text.replace(secret, "[key removed]")
-    return re.sub(r"\b(sk|pk|gsk|xai|hf|key)[-_][\w*-]{6,}|(?<=Bearer )\S+|\bAIza[\w-]{20,}", "[key removed]", text)
+    return keys.redact(text, model.api_key_env)
 
 
 # ---- before a sweep
@@ -461,14 +545,25 @@ def check_ready(models: Iterable[Model]) -> None:
         raise ModelError("\n".join(problems))
 
 
+def missing_key(model: Model) -> str | None:
+    """What to set, when a model's key is not in the environment; None when it is there, or needs none."""
+    if model.api_key_env:
+        told = f"{model.name}: the environment variable {model.api_key_env} (api_key_env) is not set"
+        return None if os.environ.get(model.api_key_env) else told
+    if model.embedded or _key(model) is not None:
+        return None
+    lacks = _litellm().validate_environment(model.id, api_base=_provider(model)[1])["missing_keys"]
+    lacks = [name for name in lacks if "KEY" in name and not name.startswith("AWS_")]  # AWS has profiles and roles too
+    return (
+        f"{model.name}: set {' or '.join(lacks)} in the environment, or name another in api_key_env=" if lacks else None
+    )
+
+
 def _why_not(model: Model) -> str | None:
     provider, base = _provider(model)
-    if model.api_key_env and not os.environ.get(model.api_key_env):
-        return f"{model.name}: the environment variable {model.api_key_env} (api_key_env) is not set"
-    if _key(model) is None:
-        missing = _litellm().validate_environment(model.id, api_base=base)["missing_keys"]
-        if missing:
-            return f"{model.name}: set {' or '.join(missing)} in the environment, or name another in api_key_env="
+    lacks = missing_key(model)
+    if lacks is not None:
+        return lacks
     if base is None:
         return None  # only LiteLLM knows this provider's address
     try:
@@ -502,6 +597,8 @@ def _provider(model: Model) -> tuple[str, str | None]:
             f"For a server of your own: rk.Model('openai/{model.id.rpartition('/')[2]}', api_base='http://127.0.0.1:8000/v1')"
         ) from None
     base = model.api_base or base or (_OPENAI_BASE if provider == "openai" else None)
+    if base is None and provider in ("ollama", "ollama_chat"):
+        base = os.environ.get("OLLAMA_API_BASE") or _OLLAMA_BASE
     return str(provider), base
 
 
@@ -531,9 +628,9 @@ def _served(base: str, key: str | None = None, timeout: float = _PROBE_S) -> lis
 def _is_local(base: str) -> bool:
     host = urlsplit(base).hostname or ""
     try:
-        return ipaddress.ip_address(host).is_private
+        return not ipaddress.ip_address(host).is_global
     except ValueError:
-        return host == "localhost" or host.endswith((".local", ".internal"))
+        return "." not in host or host.endswith((".local", ".internal", ".lan", ".localhost"))
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
@@ -578,8 +675,33 @@ def prices(model: Model) -> tuple[float, float] | None:
         return 0.0, 0.0
     if model.input_cost_per_token is not None and model.output_cost_per_token is not None:
         return model.input_cost_per_token, model.output_cost_per_token
-    info = _info(model)
-    return (info["input_cost_per_token"], info["output_cost_per_token"]) if info else None
+    entry = _entry(model)
+    first = (entry.get("tiered_pricing") or [entry])[0]
+    pair = first.get("input_cost_per_token"), first.get("output_cost_per_token")
+    return None if None in pair else (float(pair[0]), float(pair[1]))
+
+
+def highest_prices(model: Model, tokens: int, params: Mapping[str, Any]) -> tuple[float, float] | None:
+    """`prices` at their highest for a request of so many tokens: long ones, thought and service tiers may cost more."""
+    return _highest_prices(model, math.ceil(tokens / 1000), str(params.get("service_tier")))
+
+
+_RATE = re.compile(r"(input|output)_cost_per_(?:reasoning_)?token(?:_above_(\d+)k_tokens)?(?:_(\w+))?")
+
+
+@lru_cache(maxsize=1024)
+def _highest_prices(model: Model, thousands: int, service: str) -> tuple[float, float] | None:
+    usual = prices(model)
+    if usual is None or model.embedded or model.input_cost_per_token is not None:
+        return usual
+    entry = _entry(model)
+    tiers = [tier for tier in entry.get("tiered_pricing") or () if thousands * 1000 > tier.get("range", [0])[0]]
+    found = {"input": [usual[0]], "output": [usual[1]]}
+    for name, price in ((name, price) for table in (entry, *tiers) for name, price in table.items()):
+        rate = _RATE.fullmatch(name)
+        if rate and is_number(price) and thousands > int(rate[2] or 0) and rate[3] in (None, service):
+            found[rate[1]].append(price)
+    return max(found["input"]), max(found["output"])
 
 
 def batch_prices(model: Model) -> tuple[float, float] | None:
@@ -592,6 +714,15 @@ def batch_prices(model: Model) -> tuple[float, float] | None:
     return price and (price[0] / 2, price[1] / 2)
 
 
+def highest_batch_prices(model: Model, tokens: int, params: Mapping[str, Any]) -> tuple[float, float] | None:
+    """`highest_prices` in a batch."""
+    usual, highest, batch = prices(model), highest_prices(model, tokens, params), batch_prices(model)
+    if usual is None or highest is None or batch is None:
+        return None
+    more = [high / low if low else 1.0 for high, low in zip(highest, usual, strict=True)]
+    return batch[0] * more[0], batch[1] * more[1]
+
+
 def longest_reply(model: Model, params: Mapping[str, Any]) -> int | None:
     """Most tokens that a reply can have: the caller's limit, or the model's own; None when unknown."""
     limit = params.get("max_completion_tokens") or params.get("max_tokens")
@@ -601,6 +732,12 @@ def longest_reply(model: Model, params: Mapping[str, Any]) -> int | None:
 def count_tokens(model: Model, messages: Messages) -> int:
     """Tokens of a request, by the model's tokenizer where LiteLLM bundles it, else by OpenAI's."""
     return int(_litellm().token_counter(model=model.id, messages=[dict(message) for message in messages]))
+
+
+def _entry(model: Model) -> dict[str, Any]:
+    """A model's prices as LiteLLM's map has them: those that are missing there are 0 in `_info`."""
+    info = _info(model) or {}
+    return dict(_litellm().model_cost.get(info.get("key"), info))
 
 
 def _info(model: Model) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from retitlekit import html
+from retitlekit import html, keys
 from retitlekit import models as _models
 from retitlekit.articles import Article
 from retitlekit.errors import ArticleError, PlanError, PromptError
@@ -135,7 +135,10 @@ class _Settings:
         if heat is None:
             heat = merged.pop("temperature", prompt.temperature)
         merged.pop("temperature", None)
-        text = _json(merged, f"the parameters of prompt {prompt.name!r} and model {model.name!r}")
+        whose = f"the parameters of prompt {prompt.name!r} and model {model.name!r}"
+        text, place = _json(merged, whose), keys.find_key(merged)
+        if place is not None:
+            raise PlanError(f"{whose}: {place} holds what looks like a key; {keys.HELP}")
         decides = [model.id, model.api_base, None if heat is None else float(heat), text]
         return cls(heat, text, blake2b(json.dumps(decides).encode(), digest_size=16).digest())
 
@@ -177,18 +180,20 @@ def _json(value: object, what: str) -> str:
     try:
         text = json.dumps(value, ensure_ascii=False, sort_keys=isinstance(value, dict), allow_nan=False)
         text.encode()
-    except (TypeError, ValueError) as problem:
+    except (TypeError, ValueError, RecursionError) as problem:
         raise PlanError(f"{what}: cannot be sent as JSON ({problem})") from problem
     return text
 
 
 def _as_prompts(prompts: Prompts) -> list[Prompt]:
-    if isinstance(prompts, Mapping):
-        prompts = prompts.values()
-    found = [prompts] if isinstance(prompts, Prompt) else list(prompts)
-    for each in found:
+    given: Any = prompts.values() if isinstance(prompts, Mapping) else prompts
+    listed = list(given) if isinstance(given, Iterable) and not isinstance(given, str | Path) else [given]
+    for each in listed:
+        if isinstance(each, Article):
+            raise PromptError("these are articles where prompts belong: plan(prompts, articles), in this order")
         if not isinstance(each, Prompt):
             raise PromptError(f"expected Prompt objects (rk.load_prompts(…), rk.Prompt(name, text)), got {each!r:.80}")
+    found: list[Prompt] = listed
     if not found:
         raise PromptError("there are no prompts to plan with")
     names = [each.name for each in found]
@@ -199,10 +204,12 @@ def _as_prompts(prompts: Prompts) -> list[Prompt]:
 
 
 def _as_articles(articles: Articles) -> list[Article]:
-    found = [articles] if isinstance(articles, Article) else list(articles)
-    for each in found:
+    given: Any = articles
+    listed = list(given) if isinstance(given, Iterable) and not isinstance(given, str | Path) else [given]
+    for each in listed:
         if not isinstance(each, Article):
             raise ArticleError(f"expected Article objects (rk.load_articles(…), rk.Article(…)), got {each!r:.80}")
+    found: list[Article] = listed
     if not found:
         raise ArticleError("there are no articles to plan with")
     seen: set[str] = set()
@@ -248,12 +255,16 @@ class Estimate:
     ----------
     trials, stored, to_send : int
         Trials of the plan; answered before (in the store, or repeated within the plan); to be sent.
+    in_batches : int
+        Trials that are neither: a batch holds them, and `collect_batch` will bring them.
+    missing_keys : tuple of str
+        What must be set before `run` takes these trials, one text for each model whose key is not in the environment.
     cost_low, cost_high : float or None
         US dollars. None when the price of a model that would be sent to is unknown.
     seconds : float or None
         Rough duration, from the stored latencies of the same models; None before the first one, and for a batch.
     by_model : pandas.DataFrame
-        One row per model: `model`, `trials`, `stored`, `to_send`, `input_tokens`, `output_tokens_low`,
+        One row per model: `model`, `trials`, `stored`, `in_batches`, `to_send`, `input_tokens`, `output_tokens_low`,
         `output_tokens_high`, `cost_low`, `cost_high`.
     """
 
@@ -264,17 +275,20 @@ class Estimate:
     cost_high: float | None
     seconds: float | None
     by_model: pd.DataFrame
+    in_batches: int = 0
+    missing_keys: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         parts = [
             f"{self.trials:,} trials",
             f"{self.stored:,} in the store",
+            *([f"{self.in_batches:,} in batches"] if self.in_batches else []),
             f"{self.to_send:,} to send",
             _money(self.cost_low, self.cost_high),
         ]
         if self.seconds is not None and self.to_send:
             parts.append(_duration(self.seconds))
-        return ", ".join(parts)
+        return "; ".join([", ".join(parts), *self.missing_keys])
 
     __repr__ = __str__
 
@@ -325,12 +339,14 @@ def estimate(trials: pd.DataFrame, *, store: str | os.PathLike[str] = ".retitlek
     """
     check(trials, needs=PLAN_COLUMNS)
     trials = trials.reset_index(drop=True)
-    stored, typical = _stored(trials, Path(store))
+    stored, waiting, typical = _stored(trials, Path(store))
     wanted = ~trials["trial_id"].duplicated() & ~trials["trial_id"].isin(stored)
     if "completion" in trials:
         wanted &= trials["completion"].isna()
+    held = wanted & trials["trial_id"].isin(waiting)
+    wanted &= ~held
     rows = [
-        _estimate_model(str(name), group, wanted[group.index], typical.get(str(name)), batch)
+        _estimate_model(str(name), group, wanted[group.index], held[group.index], typical.get(str(name)), batch)
         for name, group in trials.groupby("model", observed=True, sort=False)
     ]
     by_model = pd.DataFrame(rows).astype(
@@ -345,12 +361,14 @@ def estimate(trials: pd.DataFrame, *, store: str | os.PathLike[str] = ".retitlek
     ]
     return Estimate(
         trials=len(trials),
-        stored=len(trials) - int(wanted.sum()),
+        stored=len(trials) - int(wanted.sum()) - int(held.sum()),
+        in_batches=int(held.sum()),
         to_send=int(wanted.sum()),
         cost_low=costs[0],
         cost_high=costs[1],
         seconds=sum(waits) if len(waits) == len(asked) and not batch else None,
         by_model=by_model,
+        missing_keys=_missing_keys(trials[wanted]),
     )
 
 
@@ -362,19 +380,31 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [dict(zip(table.columns, values, strict=True)) for values in table.itertuples(index=False)]
 
 
-def _stored(trials: pd.DataFrame, folder: Path) -> tuple[set[str], dict[str, Typical]]:
-    """Which trials the store holds, and what each model's responses were like; looking makes no store."""
+def _stored(trials: pd.DataFrame, folder: Path) -> tuple[set[str], set[str], dict[str, Typical]]:
+    """Which trials the store holds, which a batch, and what each model's responses were like; makes no store."""
     if not (folder / "store.sqlite").exists():
-        return set(), {}
+        return set(), set(), {}
     names = trials[["model", "endpoint"]].drop_duplicates().itertuples(index=False)
+    ids = trials["trial_id"].unique()
     with Store(folder) as store:
-        return store.holds(trials["trial_id"].unique()), {str(n): store.typical(str(e)) for n, e in names}
+        waiting = set[str]().union(*store.open_batches(ids).values())
+        return store.holds(ids), waiting, {str(n): store.typical(str(e)) for n, e in names}
 
 
-def _estimate_model(name: str, group: pd.DataFrame, wanted: Any, past: Typical | None, batch: bool) -> dict[str, Any]:
+def _missing_keys(sent: pd.DataFrame) -> tuple[str, ...]:
+    pairs = sent[["endpoint", "model"]].drop_duplicates().itertuples(index=False)
+    asked = [_models.from_endpoint(str(endpoint), str(name)) for endpoint, name in pairs]
+    return tuple(told for told in map(_models.missing_key, asked) if told)
+
+
+def _estimate_model(
+    name: str, group: pd.DataFrame, wanted: Any, held: Any, past: Typical | None, batch: bool
+) -> dict[str, Any]:
     model = _models.from_endpoint(str(group["endpoint"].iloc[0]), name)
     sent = group[wanted]
-    row = {"model": name, "trials": len(group), "stored": len(group) - len(sent), "to_send": len(sent)}
+    waiting = int(held.sum())
+    row: dict[str, Any] = {"model": name, "trials": len(group), "stored": len(group) - len(sent) - waiting}
+    row |= {"in_batches": waiting, "to_send": len(sent)}
     if sent.empty or model.embedded:
         return row | dict.fromkeys(_TOKEN_COLUMNS, 0) | dict.fromkeys(_COST_COLUMNS, 0.0)
     tokens_in = _input_tokens(model, sent["messages"])

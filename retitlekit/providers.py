@@ -40,6 +40,7 @@ _NOT_READ = {"messages", "temperature", "top_p", "seed", "max_tokens", "max_comp
 _ALSO_COMPATIBLE = {"openai", "custom_openai", "mistral", "openrouter"}  # what LiteLLM's list leaves out
 _WITH_TOKENS = {"chatgpt", "github_copilot"}  # their keys expire while a route is in use
 _SHAPES = 64
+_LINEAR = 32_000  # tokens; beyond, some models cost more a token
 
 
 def litellm() -> Any:
@@ -138,7 +139,7 @@ class Reader:
                 if shape not in self._rates and len(self._rates) < _SHAPES:
                     self._rates[shape] = await self._learn_rates(raw, plain, call)
         rates = self._rates.get(shape)
-        if rates is None:
+        if rates is None or (plain.input_tokens or 0) > _LINEAR:
             return await self._read_with_litellm(raw, plain, call)
         cost = None if rates.per_count is None else sum(map(mul, rates.per_count, _counts(raw["usage"])))
         return plain._replace(finish_reason=rates.finish_reason, cost_usd=cost)

@@ -101,6 +101,12 @@ def _code() -> bytes:
     return blake2b("\0".join(sources).encode(), digest_size=16).digest()
 
 
+def sentence(error: str, most: int = 300) -> str:
+    """An error as a sentence that another can follow."""
+    text = " ".join(error[:most].split()) + ("…" if len(error) > most else "")
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
 def answered(trials: pd.DataFrame) -> np.ndarray:
     """Which rows are answered already, in this frame."""
     if "status" not in trials or "completion" not in trials:

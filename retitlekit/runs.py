@@ -74,10 +74,12 @@ class Run:
         self._stopping = self._late = False
         self._wake = asyncio.Event()
         self._began = time.monotonic()
-        self._siblings = [run for run in _active if run._home == self._home]  # their answers are not in our `found`
-        for run in self._siblings:
-            run._siblings.append(self)
-        _active.append(self)
+        self._awaited: set[Errand] = set()  # another run is asking for these
+        with _joining:  # callers may be threads
+            self._siblings = [run for run in _active if run._home == self._home]  # not in our `found`: their answers
+            for run in self._siblings:
+                run._siblings.append(self)
+            _active.append(self)
 
     def land(self, responses: Sequence[Response]) -> None:
         """These are on the disk: they count."""
@@ -91,8 +93,9 @@ class Run:
 
     def leave(self) -> None:
         """It will not be run, or has ended."""
-        if self in _active:
-            _active.remove(self)
+        with _joining:
+            if self in _active:
+                _active.remove(self)
 
     async def main(self, trials: Trials, rows: np.ndarray) -> None:
         """Send these rows; returns when each is over, or the run was stopped."""
@@ -115,6 +118,7 @@ class Run:
                 await self._sleep(math.inf)
             if cut:
                 cut.cancel()
+            self._awaited.clear()  # what the other run brings now is too late for this frame
             for crew in self._crews:
                 _watchers(crew.lane).discard(self._wake)
             for key in [key for key, errand in _asked.items() if errand.crew in self._crews]:
@@ -147,6 +151,9 @@ class Run:
         self._wake.set()
         for crew in self._crews:
             self._skip_rest(crew)
+        for errand in self._awaited:
+            self._skip(errand, "deadline_s")
+        self._awaited.clear()
         self._give_up()
 
     # -- who goes next
@@ -202,7 +209,7 @@ class Run:
             crew.pop()
             self._skip(errand, self._purse.limit(worst))
             return 0.0
-        tokens = trial.size / 4 if crew.tokens_matter else 0.0
+        tokens = crew.tokens(trial)
         wait = max(affordable, crew.lane.wait_s(now, tokens=tokens, bounded=bound is None and not crew.embedded))
         if not wait:
             crew.pop()
@@ -222,10 +229,14 @@ class Run:
         if other is errand:
             return False
         other.watchers.append(partial(self._told, errand))
+        self._awaited.add(errand)
         return True
 
     def _told(self, errand: Errand, response: Response | None) -> None:
         """What became of our errand with another run."""
+        if errand not in self._awaited:
+            return  # we have ended without it
+        self._awaited.discard(errand)
         if response is None:
             errand.crew.again(errand, 0.0)
         else:
@@ -252,7 +263,7 @@ class Run:
 
     # -- one request
 
-    def _send(self, errand: Errand, worst: Amount, tokens: float = 0.0) -> None:
+    def _send(self, errand: Errand, worst: Amount, tokens: float) -> None:
         trial, lane = errand.trial, errand.crew.lane
         self._purse.reserve(errand.crew.endpoint, worst)
         temperature, params = _dialect(trial).spoken(trial.temperature, trial.params)
@@ -277,14 +288,16 @@ class Run:
 
     def _hedge(self, errand: Errand) -> None:
         """It takes long: ask a second time, if there is room and money for it."""
-        if self._stopping or errand.over or len(errand.calls) != 1:
+        crew = errand.crew
+        ended = self._stopping or self._late or crew.endpoint in self.refused
+        if ended or errand.over or len(errand.calls) != 1:
             return
-        worst, crew = self._purse.worst(errand.trial), errand.crew
+        worst, tokens = self._purse.worst(errand.trial), crew.tokens(errand.trial)
         bound = self._terms.max_concurrency
         room = bound is None or len(self._calls) < bound
-        if room and not crew.lane.wait_s(time.monotonic(), bounded=bound is None):
+        if room and not crew.lane.wait_s(time.monotonic(), tokens=tokens, bounded=bound is None):
             if self._purse.wait_s(crew.endpoint, worst) == 0:
-                self._send(errand, worst)
+                self._send(errand, worst, tokens)
             return
         asyncio.get_running_loop().call_later(0.1, self._hedge, errand)
 
@@ -437,6 +450,7 @@ def _is_final(problem: CallError, answered: int) -> bool:
 
 
 _active: list[Run] = []
+_joining = threading.Lock()
 _asked: dict[tuple[Path, str], Errand] = {}  # by store and trial
 _wakes: dict[int, set[asyncio.Event]] = {}
 _dialects: dict[tuple[str, str], Dialect] = {}
@@ -469,7 +483,9 @@ def background_loop() -> asyncio.AbstractEventLoop:
 def _see_off(loop: asyncio.AbstractEventLoop) -> None:
     """When the program ends, runs that nobody waits for are stopped, and keep what they paid for."""
     threading.main_thread().join()
-    for run in tuple(_active):
+    with _joining:
+        under_way = tuple(_active)
+    for run in under_way:
         loop.call_soon_threadsafe(run.stop, GRACE_S)
     end = time.monotonic() + GRACE_S + 1
     while _active and time.monotonic() < end:
@@ -477,7 +493,9 @@ def _see_off(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def _forget() -> None:
-    """A forked child has none of its parent's threads and requests."""
+    """A forked child has none of its parent's threads and requests, and waits for no lock that one of them held."""
+    global _joining, _starting
+    _joining, _starting = threading.Lock(), threading.Lock()
     for shared in (_active, _asked, _wakes, _dialects, _loops):
         shared.clear()
 

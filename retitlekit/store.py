@@ -156,6 +156,7 @@ class Store:
         self._waiting: SimpleQueue[Response | threading.Event | None] = SimpleQueue()
         self._writer: threading.Thread | None = None
         self._problem: StoreError | None = None
+        self._closed = False
         with self._explained("open"):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._db = self._connect()
@@ -178,11 +179,11 @@ class Store:
         Raises
         ------
         StoreError
-            When an earlier response could not be written; this one is `lost` too.
+            When an earlier response could not be written, or the store is closed; this one is `lost` too.
         """
-        if self._problem is not None:
+        if self._problem is not None or self._closed:
             self.lost.append(response)
-            raise self._problem
+            raise self._problem or StoreError(f"the store {self.path} is closed")
         self._waiting.put(response)
         if self._writer is None:
             self._start()
@@ -199,7 +200,7 @@ class Store:
 
     def flush(self) -> None:
         """Wait until all that was kept is on the disk."""
-        if self._writer is not None:
+        if self._writer is not None and not self._closed:
             done = threading.Event()
             self._waiting.put(done)
             done.wait()
@@ -214,13 +215,26 @@ class Store:
         StoreError
             When something could not be written; `lost` holds it.
         """
-        if self._writer is not None:
+        closed, self._closed = self._closed, True
+        if self._writer is not None and not closed:
             self._waiting.put(None)
             self._writer.join()
+            self._leave_behind()
         with self._lock:
             self._db.close()
         if self._problem is not None:
             raise self._problem
+
+    def _leave_behind(self) -> None:
+        """What other threads handed over while the store was being closed is lost, and nobody waits for it."""
+        with suppress(Empty):
+            while True:
+                item = self._waiting.get_nowait()
+                if isinstance(item, Response):
+                    self.lost.append(item)
+                    self._problem = self._problem or StoreError(f"the store {self.path} was closed while it was used")
+                elif item is not None:
+                    item.set()
 
     def _start(self) -> None:
         with self._lock:
@@ -431,6 +445,8 @@ _FIXES = {
 
 def _fix(problem: sqlite3.Error) -> str:
     name = getattr(problem, "sqlite_errorname", None) or ""
+    if "closed database" in str(problem):
+        return "open it again"
     return next((fix for known, fix in _FIXES.items() if name.startswith(known)), "check the folder")
 
 

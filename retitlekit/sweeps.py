@@ -14,7 +14,7 @@ import time
 import uuid
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,8 +27,9 @@ from retitlekit.cluster import Spread, check_client
 from retitlekit.errors import PlanError, RetitlekitWarning, StoreError, SweepError
 from retitlekit.frame import PLAN_COLUMNS, check
 from retitlekit.html import escape
+from retitlekit.models import is_number, is_whole
 from retitlekit.plans import Articles, Models, Prompts, plan
-from retitlekit.rows import Texts, answered, fill
+from retitlekit.rows import Texts, answered, fill, sentence
 from retitlekit.runs import GRACE_S, Run, Terms, background_loop
 from retitlekit.store import Response, Store
 from retitlekit.trials import Trials
@@ -179,18 +180,22 @@ def start(
     check(trials, needs=PLAN_COLUMNS)
     if on_error not in ("record", "raise"):
         raise PlanError(f"on_error={on_error!r}: give 'record' or 'raise'")
-    if max_concurrency is not None and max_concurrency < 1:
-        raise PlanError(f"max_concurrency={max_concurrency!r}: give 1 or more, or None")
-    for name, value in {"retries": retries, "budget_usd": budget_usd, "max_tokens_total": max_tokens_total}.items():
-        if value is not None and not value >= 0:
-            raise PlanError(f"{name}={value!r} must not be negative")
+    for name, value, least in (("max_concurrency", max_concurrency, 1), ("retries", retries, 0)):
+        if (value is not None or name == "retries") and not (is_whole(value) and value >= least):  # type: ignore[operator]
+            raise PlanError(f"{name}={value!r}: give a whole number from {least} up")
     for name, seconds in {"timeout": timeout, "deadline_s": deadline_s, "hedge_after": hedge_after}.items():
-        if seconds is not None and not seconds > 0:
-            raise PlanError(f"{name}={seconds!r} must be above 0")
+        if (seconds is not None or name == "timeout") and not (is_number(seconds) and seconds > 0):  # type: ignore[operator]
+            raise PlanError(f"{name}={seconds!r}: give seconds above 0")
+    purse = Purse(budget_usd, max_tokens_total)
     terms = Terms(timeout, retries, max_concurrency, hedge_after, deadline_s, stop_at_error=on_error == "raise")
     if client is not None:
         check_client(client)
-    job = Job(trials, Store(store), Purse(budget_usd, max_tokens_total), terms, client)
+    kept = Store(store)
+    try:
+        job = Job(trials, kept, purse, terms, client)
+    except BaseException:
+        kept.close()
+        raise
     try:
         job._begin()
     except BaseException:
@@ -268,6 +273,7 @@ class Job:
         self._loop = background_loop()
         self._stopping = False
         self._total = self._cached = 0
+        _under_way.add(self)
 
     # -- what a caller sees
 
@@ -338,7 +344,7 @@ class Job:
             first = next(iter(failures.values())).error
             told.append(
                 f"{len(failures)} of {self._total} trials failed: "
-                f"{', '.join(f'{kind} ({count})' for kind, count in kinds)}. First: {first:.300} "
+                f"{', '.join(f'{kind} ({count})' for kind, count in kinds)}. First: {sentence(first)} "
                 f"run(frame) again sends only what is not answered."
             )
         if interrupted or self._run.limit or self.done < self._total:
@@ -351,6 +357,11 @@ class Job:
             warnings.warn("\n".join(told), RetitlekitWarning, stacklevel=4)
 
     # -- how it runs
+
+    def asks(self, trial_ids: Collection[str]) -> set[str]:
+        """Which of these trials it sends, and has no answer of yet."""
+        own = self._frame["trial_id"].to_numpy(dtype=object)[~self._kept]
+        return set(own).intersection(trial_ids).difference(self._run.responses)
 
     def _begin(self) -> None:
         """Find what is to be sent, check that it can be, and hand it over."""
@@ -398,13 +409,25 @@ class Job:
                 self._run.problem = self._run.problem or problem
                 self._run.land(self._store.lost)  # nowhere but in the error's frame
             self._run.leave()
+            _under_way.discard(self)
             self._finished.set()
 
     def _abandon(self) -> None:
         """Leave nothing behind when it could not begin."""
         self._run.leave()
+        _under_way.discard(self)
         self.stop(grace_s=0)
         self._store.close()
+
+
+_under_way: set[Job] = set()
+
+
+def under_way(store: Store, trial_ids: Collection[str]) -> set[str]:
+    """Which of these trials a sweep of this process is sending now, for the same store."""
+    home = store.path.resolve()
+    jobs = [job for job in tuple(_under_way) if job._store.path.resolve() == home]
+    return set[str]().union(*(job.asks(trial_ids) for job in jobs))
 
 
 _SELDOM = (50_000, 20, 50)
@@ -433,3 +456,14 @@ async def _aside(wait: Callable[[], None]) -> None:
         await asyncio.to_thread(wait)
     except RuntimeError:
         wait()
+
+
+def _forget() -> None:
+    """A forked child has none of its parent's sweeps, and must not wait for a lock that one of its threads held."""
+    global _collecting
+    _collecting = threading.Lock()
+    _collectors.clear()
+    _under_way.clear()
+
+
+os.register_at_fork(after_in_child=_forget)

@@ -25,6 +25,7 @@ class BatchServer(Loopback):
         self.downloads: list[str] = []
         self.spoil: Callable[[Lines], Lines] = lambda lines: lines
         self.lose_confirmation = self.refuse = False
+        self.confirmation: web.Response | None = None  # instead of the right one
 
     async def _open(self) -> None:
         await super()._open()
@@ -114,7 +115,7 @@ class BatchServer(Loopback):
         self.batches[batch["id"]] = batch
         if self.lose_confirmation and request.transport is not None:
             request.transport.abort()
-        return web.json_response(batch)
+        return self.confirmation or web.json_response(batch)
 
     async def _retrieve(self, request: web.Request) -> web.Response:
         batch = self.batches.get(request.match_info["id"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import time
@@ -12,10 +13,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
 import retitlekit as rk
+from retitlekit import batches
 from retitlekit.batches import _parsed
 from retitlekit.store import Batch, Store
 
@@ -241,6 +244,74 @@ def test_a_lost_confirmation(server: BatchServer) -> None:
     assert (frame.status == "ok").all()
 
 
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(200, '{"id": "batch'), (200, "<html>"), (200, "[]"), (200, '{"object": "batch"}'), (408, "{}"), (500, "{}")],
+)
+def test_a_garbled_confirmation(server: BatchServer, status: int, body: str) -> None:
+    """Whatever comes back in place of a confirmation, the provider may have the batch: it is not submitted again."""
+    trials = plan(server)
+    server.confirmation = web.Response(text=body, status=status, content_type="application/json")
+    with pytest.raises(rk.CallError, match="is not known: collect_batch"):
+        rk.submit_batch(trials)
+    server.confirmation = None
+    again = rk.submit_batch(trials)
+    server.finish()
+    frame = rk.collect_batch(trials)
+
+    assert [] == again
+    assert ["batch_0"] == list(server.batches)
+    assert (frame.status == "ok").all()
+
+
+def test_what_a_sweep_sends_is_not_submitted(server: BatchServer) -> None:
+    """While a sweep of the same store is sending a trial, no batch takes it; other trials and stores are free."""
+    server.latency_s = 0.5
+    trials = plan(server)
+    job = rk.start(trials[:6])
+    with pytest.raises(rk.PlanError, match="6 of these trials are being sent"):
+        rk.submit_batch(trials)
+    (others,) = rk.submit_batch(trials[6:])
+    (elsewhere,) = rk.submit_batch(trials[:6], store="elsewhere")
+    job.wait(progress=False)
+
+    assert (6, 6) == (others.trials, elsewhere.trials)
+    assert [] == rk.submit_batch(trials)
+    assert 6 == len(server.bodies)
+
+
+def test_a_sweep_that_begins_meanwhile(server: BatchServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sweep that starts while the lines of a batch are written wins: the batch is given up before its upload."""
+    trials, jobs = plan(server), []
+    line = batches._line
+
+    async def slowly(trial: Any) -> bytes:
+        if not jobs:
+            jobs.append(await asyncio.to_thread(rk.start, trials))
+        return await line(trial)
+
+    server.latency_s = 0.3
+    monkeypatch.setattr(batches, "_line", slowly)
+    with pytest.raises(rk.PlanError, match=r"being sent|answered by a run"):
+        rk.submit_batch(trials)
+    frame = jobs[0].wait(progress=False)
+
+    assert (frame.status == "ok").all()
+    assert {} == server.files
+    assert [] == rk.submit_batch(trials)
+
+
+def test_an_estimate_knows_of_batches(server: BatchServer) -> None:
+    """Trials that a batch holds are neither stored nor to be sent."""
+    trials = plan(server)
+    rk.submit_batch(trials[:5])
+    told = rk.estimate(trials)
+
+    assert (12, 0, 5, 7) == (told.trials, told.stored, told.in_batches, told.to_send)
+    assert "5 in batches, 7 to send" in str(told)
+    assert (0, 5, 7) == tuple(told.by_model.loc[0, ["stored", "in_batches", "to_send"]])
+
+
 def test_a_submission_that_never_arrived(server: BatchServer) -> None:
     """A batch that the provider does not list after a while is forgotten, and its trials are free again."""
     trials = plan(server)
@@ -330,7 +401,7 @@ def test_nothing_is_submitted(
 def test_half_price_in_the_estimate(server: BatchServer) -> None:
     """estimate(batch=True) shows half of the usual price, or what LiteLLM's map knows."""
     usual, batch = (rk.estimate(plan(server), batch=batch) for batch in (False, True))
-    known = plan(server, models="openai/gpt-4o-mini")
+    known = plan(server, models=rk.Model("openai/gpt-4o-mini", api_base=server.base))
 
     assert usual.cost_high == pytest.approx(2 * batch.cost_high)
     assert rk.estimate(known).cost_low == pytest.approx(2 * rk.estimate(known, batch=True).cost_low)

@@ -9,13 +9,14 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import retitlekit as rk
-from retitlekit import models
+from retitlekit import keys, models
 from retitlekit.baselines import BASELINES
 
-from .loopback import Fault, Loopback
+from .loopback import Fault, Loopback, Raw
 
 ASK = [{"role": "user", "content": "Rewrite <title>Council votes</title>"}]
 
@@ -33,6 +34,18 @@ def ask(model: rk.Model, **options: object) -> models.Reply:
         ({"id": "openai/x", "api_key_env": "sk-123 456"}, "name of an environment variable"),
         ({"id": "openai/x", "rpm": 0}, "rpm must be positive"),
         ({"id": "openai/x", "params": {"api_key": "sk-1"}}, "api_key_env="),
+        ({"id": 3}, "give a LiteLLM id"),
+        ({"id": "openai/x", "name": 3}, "name is a text"),
+        ({"id": "openai/x", "api_base": 3}, "is an address, not int"),
+        ({"id": "openai/x", "api_base": "http://[::1/v1"}, "is no address"),
+        ({"id": "openai/x", "api_base": "http:///v1"}, "name a host"),
+        ({"id": "openai/x", "rpm": "100"}, "rpm is a number, not '100'"),
+        ({"id": "openai/x", "tpm": True}, "tpm is a number"),
+        ({"id": "openai/x", "rpm": float("nan")}, "rpm is a number"),
+        ({"id": "openai/x", "input_cost_per_token": "1"}, "input_cost_per_token is a number"),
+        ({"id": "openai/x", "output_cost_per_token": -1}, "must not be negative"),
+        ({"id": "openai/x", "params": [1]}, "params is a dict"),
+        ({"id": "openai/x", "params": {"stop": {1}}}, "cannot be sent as JSON"),
     ],
 )
 def test_a_model_that_makes_no_sense(given: dict, says: str) -> None:
@@ -41,11 +54,96 @@ def test_a_model_that_makes_no_sense(given: dict, says: str) -> None:
         rk.Model(**given)
 
 
+PLANTED = "planted0123456789"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"api_base": f"http://:{PLANTED}@host/v1"},
+        {"api_base": f"//user:{PLANTED}@host/v1"},
+        {"api_base": f"https://host/v1?api_key={PLANTED}"},
+        {"api_base": f"https://host/v1?key={PLANTED}"},
+        {"api_base": f"https://host/v1?sig={PLANTED}&api-version=1"},
+        {"api_base": f"https://host/sk-{PLANTED}/v1"},
+        {"api_base": f"https://host/v1#sk-{PLANTED}"},
+        {"api_base": f"sk-{PLANTED}"},
+        {"params": {"extra_headers": {"Authorization": PLANTED}}},
+        {"params": {"extra_headers": {"Ocp-Apim-Subscription-Key": PLANTED}}},
+        {"params": {"extra_body": {"upstream": [{"apiKey": PLANTED}]}}},
+        {"params": {"aws_secret_access_key": PLANTED}},
+        {"params": {"azure_ad_token": PLANTED}},
+        {"params": {"user": f"sk-{PLANTED}"}},
+        {"params": {"note": f"Bearer {PLANTED}"}},
+        {"params": {f"sk-{PLANTED}": {"token": PLANTED}}},
+    ],
+)
+def test_a_key_has_no_place_in_a_model(given: dict) -> None:
+    """A key in an address or in a parameter, however deep, is refused by an error that does not repeat it."""
+    with pytest.raises(rk.ModelError, match=r"key|http://") as caught:
+        rk.Model("openai/x", **given)
+
+    assert PLANTED not in str(caught.value)
+
+
+def test_a_secret_of_the_environment_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands in a variable for keys is refused whatever it looks like, and under whatever name."""
+    monkeypatch.setenv("HOUSE_KEY", "correct horse battery")
+    with pytest.raises(rk.ModelError, match="in note"):
+        rk.Model("openai/x", params={"note": "correct horse battery"})
+
+
+def test_what_only_sounds_like_a_key() -> None:
+    """Parameters of the usual APIs, and addresses with a version or a place name, are no keys."""
+    params = {
+        **{"max_tokens": 60, "max_completion_tokens": 60, "logit_bias": {"50256": -100}, "prompt_cache_key": "titles"},
+        **{
+            "chat_template_kwargs": {"bos_token": "<s>", "eos-token": "</s>"},
+            "stop": ["Bearer"],
+            "stop_token_ids": [2],
+        },
+        "response_format": {"json_schema": {"properties": {"token": {"type": "string"}, "password": {}}}},
+        "extra_headers": {"HTTP-Referer": "https://example.org", "X-Auth-Key": "os.environ/HOUSE_KEY"},
+    }
+    base = "https://hf-inference.example.org/hf-inference/key-west/v1?api-version=2026-01-01"
+
+    assert params == rk.Model("openai/x", api_base=base, params=params).params
+
+
+def test_a_secret_is_read_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`os.environ/NAME` in a parameter is sent as what the variable holds; no error shows it; unset, none is sent."""
+    monkeypatch.setenv("HOUSE_HEADER", "planted horse battery")
+    model = {"params": {"extra_headers": {"X-House": "os.environ/HOUSE_HEADER"}}}
+    with Loopback() as server:
+        house = rk.Model("openai/model-a", api_base=server.base, **model)
+        ask(house, params=house.params)
+        server.answer = lambda body, nth: Fault(400, "bad header planted horse battery")
+        with pytest.raises(rk.CallError, match=r"bad header .key removed."):
+            ask(house, params=house.params)
+        monkeypatch.delenv("HOUSE_HEADER")
+        with pytest.raises(
+            rk.CallError, match=r"extra_headers\.X-House: the environment variable HOUSE_HEADER is not set"
+        ):
+            ask(house, params=house.params)
+
+    sent = [{name.lower(): value for name, value in headers.items()} for headers in server.headers]
+
+    assert ["planted horse battery"] * 2 == [headers["x-house"] for headers in sent]
+
+
 def test_a_model_survives_the_frame() -> None:
     """The endpoint JSON gives the same model back, under its name."""
     model = rk.Model("openai/x", name="mine", api_base="http://127.0.0.1:1/v1", api_key_env="X", rpm=5)
 
     assert model == models.from_endpoint(model.endpoint, "mine")
+    assert '"rpm": 5' in rk.Model("openai/x", rpm=np.int64(5)).endpoint
+
+
+@pytest.mark.parametrize("endpoint", ["", "[]", '{"id": "openai/x", "unheard_of": 1}', "[" * 5000])
+def test_a_frame_with_another_endpoint(endpoint: str) -> None:
+    """An `endpoint` that no Model wrote is a ModelError."""
+    with pytest.raises(rk.ModelError, match="endpoint"):
+        models.from_endpoint(endpoint, "mine")
 
 
 @pytest.mark.parametrize(
@@ -82,6 +180,25 @@ def test_a_missing_key_is_found_before_the_sweep() -> None:
     with pytest.raises(rk.ModelError, match="OPENAI_API_KEY") as caught:
         models.check_ready([rk.Model("openai/gpt-4o-mini"), rk.Model("anthropic/claude-x", api_key_env="MY_KEY")])
     assert "MY_KEY" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        rk.Model("openai/x", api_base="http://127.0.0.1:1/v1"),
+        rk.Model("openai/x", api_base="http://vllm:8000/v1"),
+        rk.Model("openai/x", api_base="http://100.64.0.7:8000/v1"),
+        rk.Model("hosted_vllm/x", api_base="https://models.example.org/v1"),
+        rk.Model("ollama_chat/llama3.2"),
+        rk.Model("bedrock/anthropic.claude-3-haiku-20240307-v1:0"),
+        rk.Model("vertex_ai/gemini-2.5-flash"),
+        rk.Model("baseline/prefix"),
+    ],
+    ids=lambda model: model.api_base or model.id,
+)
+def test_who_needs_no_key(model: rk.Model) -> None:
+    """Servers nearby, and providers that have other ways to know us, are not refused for want of a key."""
+    assert models.missing_key(model) is None
 
 
 def test_a_server_that_is_not_there() -> None:
@@ -185,6 +302,47 @@ def test_retry_after_as_a_date() -> None:
     assert models._retry_after({"retry-after": "soon"}) is None
 
 
+@pytest.mark.parametrize("id", ["openai/model-a", "hosted_vllm/model-a"])
+@pytest.mark.parametrize("status", [400, 402, 403, 404, 408, 422, 429, 500, 502, 503, 529])
+def test_an_error_is_what_the_provider_said(id: str, status: int) -> None:  # noqa: A002
+    """The text of an error is the provider's own, without LiteLLM's class names and JSON around it."""
+    with Loopback(lambda body, nth: Fault(status, "It is raining.")) as server, pytest.raises(rk.CallError) as caught:
+        ask(rk.Model(id, api_base=server.base))
+
+    assert "It is raining." == str(caught.value)
+
+
+def test_what_else_an_error_says() -> None:
+    """The parameter and the code that a provider names beside its message are kept, and an empty answer is told."""
+    error = {"error": {"message": "No.", "param": "seed", "code": "unsupported_value"}}
+    for answer, expected in (
+        (Raw(error, 400), "No. (seed, unsupported_value)"),
+        (Raw(b"", 500), "no reason was given"),
+    ):
+        with Loopback(lambda body, nth, answer=answer: answer) as server, pytest.raises(rk.CallError) as caught:
+            ask(rk.Model("hosted_vllm/model-a", api_base=server.base))
+
+        assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("variables", "model", "says"),
+    [
+        ({"MY_KEY": "wrong-key-123456"}, {"api_key_env": "MY_KEY"}, "the key in MY_KEY was sent"),
+        ({"OPENAI_API_KEY": "wrong-key-123456"}, {}, "the key in OPENAI_API_KEY was sent"),
+        ({}, {}, "OPENAI_API_KEY is not set, so no key was sent"),
+    ],
+)
+def test_a_refused_key_is_named(variables: dict, model: dict, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A 401 tells which variable the key came from, and not the key."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with Loopback(key="right") as server, pytest.raises(rk.CallError, match=says) as caught:
+        ask(rk.Model("openai/model-a", api_base=server.base, **model))
+
+    assert "123456" not in str(caught.value)
+
+
 def test_no_key_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """A provider that repeats the key in its message does not get it into ours."""
     monkeypatch.setenv("MY_SERVER_KEY", "sk-very-secret-0123456789")
@@ -198,8 +356,8 @@ def test_no_key_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("text", ["key sk-abc123def456 bad", "Bearer abcdef.123", "AIzaSyA1234567890abcdefghijk"])
 def test_what_looks_like_a_key_is_removed(text: str) -> None:
     """Keys that are in no variable of ours are known by their look."""
-    assert "[key removed]" in models.redact(text)
-    assert not {"abc123def456", "abcdef", "AIzaSy"} & set(models.redact(text).replace(".", " ").split())
+    assert "[key removed]" in keys.redact(text)
+    assert not {"abc123def456", "abcdef", "AIzaSy"} & set(keys.redact(text).replace(".", " ").split())
 
 
 def test_the_baselines_answer_through_litellm_too() -> None:
@@ -269,6 +427,11 @@ def test_a_litellm_config(tmp_path: Path) -> None:
         ("model_list: [{model_name: a}]", r"model_list\[0\]: expected model_name"),
         ("model_list: [{model_name: a, litellm_params: {model: openai/a, api_key: sk-123}}]", "os.environ/NAME"),
         ("model_list: [{model_name: a, litellm_params: {model: x/a, api_base: os.environ/NOT_SET}}]", "NOT_SET"),
+        ("model_list: [{litellm_params: {model: openai/a}, model_info: [1]}]", "model_info is a mapping"),
+        ("model_list: [{litellm_params: {model: openai/a, rpm: '9'}}]", "rpm is a number"),
+        ("model_list: [{litellm_params: {model: bedrock/a, aws_secret_access_key: x}}]", "in aws_secret_access_key"),
+        ("model_list: [{litellm_params: {model: azure/a, azure_ad_token: x}}]", "in azure_ad_token"),
+        ("[" * 20_000, "nested too deeply"),
         (
             json.dumps({"model_list": [{"model_name": "a", "litellm_params": {"model": "openai/a"}}] * 2}),
             r"model_list\[1\]: model_name 'a' stands there twice",
@@ -296,8 +459,28 @@ def test_a_config_that_is_not_there(tmp_path: Path) -> None:
         (rk.Model("openai/gpt-4o-mini"), (1.5e-07, 6e-07)),
         (rk.Model("openai/no-such-model"), None),
         (rk.Model("openai/gpt-4o-mini", input_cost_per_token=1.0, output_cost_per_token=2.0), (1.0, 2.0)),
+        (rk.Model("dashscope/qwen-flash"), (5e-08, 4e-07)),  # in tiers
+        (rk.Model("dashscope/qwen3-max-preview"), (1.2e-06, 6e-06)),
     ],
 )
 def test_prices(model: rk.Model, expected: tuple | None) -> None:
     """Prices come from the Model, else from LiteLLM's map; an unknown price is None."""
     assert expected == models.prices(model)
+
+
+@pytest.mark.parametrize(
+    ("id", "tokens", "params", "expected"),
+    [
+        ("gemini/gemini-2.5-pro", 200_000, {}, (1.25e-06, 1e-05)),
+        ("gemini/gemini-2.5-pro", 200_001, {}, (2.5e-06, 1.5e-05)),
+        ("gemini/gemini-2.5-pro", 1_000, {"service_tier": "priority"}, (2.25e-06, 1.8e-05)),
+        ("dashscope/qwen-flash", 256_000, {}, (5e-08, 4e-07)),
+        ("dashscope/qwen-flash", 256_001, {}, (2.5e-07, 2e-06)),
+        ("dashscope/qwen-plus-2025-07-28", 1_000, {}, (4e-07, 4e-06)),  # when it thinks
+        ("openai/no-such-model", 1_000, {}, None),
+        ("baseline/prefix", 10**6, {}, (0.0, 0.0)),
+    ],
+)
+def test_the_highest_price(id: str, tokens: int, params: dict, expected: tuple | None) -> None:  # noqa: A002
+    """A budget sets aside what a long request, a thinking model or a service tier may cost."""
+    assert expected == models.highest_prices(rk.Model(id), tokens, params)

@@ -142,6 +142,22 @@ def test_ids_are_for_ever() -> None:
         ({"articles": []}, rk.ArticleError, "no articles"),
         ({"articles": ["text"]}, rk.ArticleError, "expected Article objects"),
         ({"articles": [ARTICLES[0], ARTICLES[0]]}, rk.ArticleError, "two articles have the id 'a1'"),
+        ({"prompts": ARTICLES, "articles": SHORT}, rk.PromptError, r"plan\(prompts, articles\), in this order"),
+        ({"prompts": ARTICLES[0]}, rk.PromptError, "in this order"),
+        ({"prompts": "prompts"}, rk.PromptError, "load_prompts"),
+        ({"prompts": 3}, rk.PromptError, "load_prompts"),
+        ({"articles": "articles.jsonl"}, rk.ArticleError, "load_articles"),
+        ({"articles": 3}, rk.ArticleError, "load_articles"),
+        (
+            {"extra_headers": {"Authorization": "x"}},
+            rk.PlanError,
+            r"extra_headers\.Authorization holds .*os\.environ/",
+        ),
+        (
+            {"models": rk.Model("baseline/prefix", params={"a": 1}), "azure_ad_token": "x"},
+            rk.PlanError,
+            "azure_ad_token",
+        ),
         ({"models": "baseline/none"}, rk.ModelError, "embedded models are"),
         ({"models": []}, rk.ModelError, "empty"),
     ],
@@ -204,6 +220,20 @@ def test_an_estimate_of_what_costs() -> None:
     assert both.cost_low is None
     assert "unknown" in str(both)
     assert both.by_model.cost_low.isna().tolist() == [False, True]
+
+
+def test_an_estimate_tells_which_key_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that run() would miss is told with the estimate, which is given all the same; others are not asked for."""
+    free = [rk.Model("openai/model-a", api_base="http://127.0.0.1:1/v1"), rk.Model("ollama_chat/llama3.2")]
+    one = rk.estimate(plan(models=["openai/gpt-4o-mini", *free]))
+    monkeypatch.setenv("OPENAI_API_KEY", "not-a-real-key")
+    two = rk.estimate(plan(models="openai/gpt-4o-mini"))
+    says = "openai/gpt-4o-mini: set OPENAI_API_KEY in the environment, or name another in api_key_env="
+
+    assert (says,) == one.missing_keys
+    assert str(one).endswith(f"; {says}")
+    assert "OPENAI_API_KEY" in one._repr_html_()
+    assert () == two.missing_keys
 
 
 def test_an_estimate_shows_itself_safely() -> None:

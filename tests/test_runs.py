@@ -8,12 +8,14 @@ import warnings
 from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 import pytest
 
 import retitlekit as rk
+from retitlekit import runs
 
 from .loopback import Answer, Fault, Loopback, echo
 
@@ -238,6 +240,80 @@ def test_a_stopped_job_leaves_its_trials_to_the_other(server: Loopback) -> None:
     assert 4 == asked
     assert (frame.status == "ok").all()
     assert (given_up.status == "cancelled").all()
+
+
+def test_a_deadline_while_another_sweep_asks(server: Loopback) -> None:
+    """What another sweep asks for at the deadline was not sent by this one, and its late answer changes nothing."""
+    server.latency_s = 1.0
+    trials = plan(server, 4)
+    first = rk.start(trials)
+    while len(server.bodies) < 4:
+        time.sleep(0.01)
+    second = rk.start(trials, deadline_s=0.3)
+    with pytest.warns(rk.RetitlekitWarning, match="stopped by deadline_s"):
+        frame = second.wait(progress=False)
+    answered = first.wait(progress=False)
+
+    assert ["skipped_budget"] * 4 == frame.status.tolist()
+    pd.testing.assert_frame_equal(frame, second.frame)
+    assert (answered.status == "ok").all()
+    assert 4 == len(server.bodies)
+
+
+def test_a_stopped_sweep_takes_nothing_more(server: Loopback) -> None:
+    """The frame of a sweep that was stopped while another asked for its trials stays as it was returned."""
+    server.latency_s = 0.5
+    trials = plan(server, 4)
+    first = rk.start(trials)
+    while len(server.bodies) < 4:
+        time.sleep(0.01)
+    second = rk.start(trials)
+    second.stop(grace_s=0)
+    with pytest.warns(rk.RetitlekitWarning, match="stopped"):
+        frame = second.wait(progress=False)
+    first.wait(progress=False)
+
+    assert ["cancelled"] * 4 == frame.status.tolist()
+    pd.testing.assert_frame_equal(frame, second.frame)
+
+
+def test_sweeps_of_many_threads_know_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of runs that threads make at the same moment, each of two knows the other."""
+
+    class Sluggish(list):  # type: ignore[type-arg]
+        def __iter__(self) -> Iterator[Any]:
+            found = list(super().__iter__())
+            time.sleep(0.002)
+            return iter(found)
+
+    monkeypatch.setattr(runs, "_active", Sluggish())
+    made: list[runs.Run] = []
+    store: Any = SimpleNamespace(path=Path("x"))
+    nothing: Any = None
+    threads = [
+        threading.Thread(target=lambda: made.append(runs.Run("r", store, nothing, nothing, runs.Terms())))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert 8 == len(made)
+    assert all({*made} - {run} == {*run._siblings} for run in made)
+
+
+def test_a_hedge_keeps_to_the_tokens_a_minute(server: Loopback) -> None:
+    """No second request goes out when the tokens of this minute are used up."""
+    server.answer = lambda body, nth: Fault(how="hang") if nth == 1 else echo(body, nth)
+    article = rk.Article("long", "Council votes", "It voted. " * 400)
+    model = rk.Model("openai/model-a", api_base=server.base, tpm=1200)
+    trials = rk.plan(rk.Prompt("p", "{{ body | safe }}"), article, models=model)
+    with pytest.warns(rk.RetitlekitWarning, match="Timeout"):
+        frame = run(trials, hedge_after=0.1, timeout=1.5, retries=0)
+
+    assert 1 == len(server.bodies)
+    assert [1] == frame.attempts.tolist()
 
 
 def test_a_clock_that_jumps(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:

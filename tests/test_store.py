@@ -254,3 +254,20 @@ def test_git_does_not_see_the_store(tmp_path: Path) -> None:
     Store(tmp_path / "new").close()
 
     assert (tmp_path / "new/.gitignore").read_text() == "*\n"
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_a_closed_store(tmp_path: Path, written: bool) -> None:
+    """Whoever uses a store after it was closed is told so, and waits for nothing."""
+    store = Store(tmp_path)
+    if written:
+        store.save(response(0))
+    store.close()
+    store.flush()
+    store.close()
+    with pytest.raises(rk.StoreError, match="closed"):
+        store.find([response(0).trial_id])
+    with pytest.raises(rk.StoreError, match="is closed"):
+        store.keep(response(1))
+
+    assert [response(1)] == store.lost

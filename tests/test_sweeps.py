@@ -330,15 +330,51 @@ def test_no_key_anywhere(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> N
     ("options", "says"),
     [
         ({"on_error": "ignore"}, "'record' or 'raise'"),
-        ({"max_concurrency": 0}, "1 or more"),
-        ({"budget_usd": -1}, "not be negative"),
+        ({"max_concurrency": 0}, "max_concurrency=0: give a whole number from 1 up"),
+        ({"max_concurrency": 1.5}, "whole number from 1"),
+        ({"max_concurrency": True}, "whole number from 1"),
+        ({"retries": -1}, "whole number from 0"),
+        ({"retries": None}, "whole number from 0"),
+        ({"budget_usd": -1}, "from 0 up"),
+        ({"budget_usd": float("inf")}, "None for no budget"),
+        ({"budget_usd": float("nan")}, "None for no budget"),
+        ({"budget_usd": "5"}, "None for no budget"),
+        ({"max_tokens_total": 1.5}, "None for no limit"),
         ({"timeout": 0}, "above 0"),
+        ({"timeout": "5"}, "timeout='5': give seconds above 0"),
+        ({"timeout": None}, "above 0"),
+        ({"deadline_s": float("nan")}, "above 0"),
+        ({"hedge_after": float("inf")}, "above 0"),
     ],
 )
 def test_wrong_arguments(server: Loopback, options: dict, says: str) -> None:
-    """Each wrong argument is refused before anything is sent."""
+    """Each wrong argument is refused before anything is sent, and leaves no store behind."""
     with pytest.raises(rk.PlanError, match=says):
         run(plan(server), **options)
+
+    assert [] == server.bodies
+    assert not Path(".retitlekit").exists()
+
+
+def test_a_job_that_cannot_be_made_closes_its_store(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the setting up of a sweep fails, its store is closed."""
+    closed: list[object] = []
+    monkeypatch.setattr("retitlekit.sweeps.Texts", lambda trials: 1 / 0)
+    monkeypatch.setattr("retitlekit.store.Store.close", lambda store: closed.append(store))
+    with pytest.raises(ZeroDivisionError):
+        rk.start(plan(server))
+
+    assert 1 == len(closed)
+
+
+def test_a_missing_secret_is_told_once(server: Loopback) -> None:
+    """A variable that the parameters name and that is not set stops its model without a request."""
+    trials = plan(server, extra_headers={"X-House": "os.environ/NOT_THERE"})
+    with pytest.warns(rk.RetitlekitWarning, match=r"failed: AuthenticationError \(24\).*NOT_THERE is not set\. run"):
+        frame = run(trials)
+
+    assert {"error"} == set(frame.status)
+    assert [] == server.bodies
 
 
 def test_an_empty_frame(server: Loopback) -> None:
