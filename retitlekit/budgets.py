@@ -32,6 +32,9 @@ class Amount(NamedTuple):
         return cls(math.ceil(usd * _PICO), tokens)
 
 
+NOTHING = Amount()
+
+
 class Purse:
     """What is left of `budget_usd` and `max_tokens_total`, with what is set aside for requests under way."""
 
@@ -79,7 +82,7 @@ class Purse:
             When that is unknown: no price, or no longest reply.
         """
         if not self.limited or trial.model.embedded:
-            return Amount()
+            return NOTHING
         read = trial.size + _FRAME_TOKENS * (len(trial.messages) + 1)
         price = self._prices(trial.model, read, trial.params) if self.counts_money else (0.0, 0.0)
         if price is None:
@@ -100,7 +103,7 @@ class Purse:
 
         The first request to an endpoint goes alone: what it really costs shows how far the worst case can be trusted.
         """
-        if worst == Amount():
+        if worst == NOTHING:
             return 0.0
         if worst.money <= self._money and worst.tokens <= self._tokens:
             return math.inf if endpoint in self._sounding else 0.0
@@ -112,7 +115,7 @@ class Purse:
 
     def reserve(self, endpoint: str, worst: Amount) -> None:
         """Set `worst` aside."""
-        if worst == Amount():
+        if worst == NOTHING:
             return
         self._take(worst)
         self._aside += 1
@@ -121,7 +124,7 @@ class Purse:
 
     def settle(self, endpoint: str, worst: Amount, spent: Amount | None) -> None:
         """Give back what was set aside, and book what was spent; None books the worst case."""
-        if worst == Amount():
+        if worst == NOTHING:
             return
         self._aside -= 1
         self._sounding.discard(endpoint)

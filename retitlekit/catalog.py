@@ -109,9 +109,9 @@ def _server_rows(server: tuple[str, str, str]) -> list[tuple[Any, ...]]:
 
 def _path(id: str, base: str | None = None) -> str:  # noqa: A002 - as in Model
     """How calls to a model go out; nothing is sent."""
-    call = _models._call(Model(id, api_base=base), [{"role": "user", "content": "A title"}], {})
+    request = _models._request(Model(id, api_base=base), [{"role": "user", "content": "A title"}], {})
     with ThreadPoolExecutor(max_workers=1) as pool:  # a loop of its own: the caller may be inside one
-        route = pool.submit(lambda: asyncio.run(Routes().find(call))).result()
+        route = pool.submit(lambda: asyncio.run(Routes().find(request))).result()
     return "direct" if route is not None else "litellm"
 
 

@@ -16,7 +16,7 @@ _NAME = re.compile(
 )
 _NAME_IN_QUERY = re.compile(r"^(key|code|sig|signature|pwd)$")
 _LOOK = re.compile(r"\b(sk|gsk|xai|hf)[-_](?=[\w-]*\d)[\w-]{16,}|\bAIza[\w-]{20,}|^(Bearer|Basic) +\S", re.IGNORECASE)
-_REFERENCE = "os.environ/"  # as LiteLLM's config files name a variable
+REFERENCE = "os.environ/"  # as LiteLLM's config files name a variable
 HELP = "put it into an environment variable, and write 'os.environ/NAME_OF_IT' in its place"
 
 
@@ -29,7 +29,7 @@ def redact(text: str, *variables: str | None) -> str:
 
 def find_key(params: Mapping[str, object]) -> str | None:
     """Where parameters hold a key, at any depth: ``"extra_headers.Authorization"``; None when they hold none."""
-    secrets = _secrets()
+    secrets: list[str] | None = None
     left: list[tuple[str, object]] = [(str(name), value) for name, value in params.items()]
     while left:
         place, value = left.pop()
@@ -37,8 +37,9 @@ def find_key(params: Mapping[str, object]) -> str | None:
             left += [(f"{place}.{name}", each) for name, each in value.items()]
         elif isinstance(value, list | tuple):
             left += [(f"{place}[{number}]", each) for number, each in enumerate(value)]
-        elif isinstance(value, str) and value and not value.startswith(_REFERENCE):
+        elif isinstance(value, str) and value and not value.startswith(REFERENCE):
             name = place.rpartition(".")[2].lower().replace("-", "_")
+            secrets = _secrets() if secrets is None else secrets
             if _NAME.search(name) or _is_key(value, secrets):
                 return redact(place)
     return None
@@ -63,9 +64,9 @@ def resolve(value: object, place: str = "") -> object:
         return {name: resolve(each, f"{place}.{name}".lstrip(".")) for name, each in value.items()}
     if isinstance(value, list | tuple):
         return [resolve(each, f"{place}[{number}]") for number, each in enumerate(value)]
-    if not isinstance(value, str) or not value.startswith(_REFERENCE):
+    if not isinstance(value, str) or not value.startswith(REFERENCE):
         return value
-    name = value.removeprefix(_REFERENCE)
+    name = value.removeprefix(REFERENCE)
     if not os.environ.get(name):
         raise ModelError(f"{place}: the environment variable {name} is not set")
     _named.add(name)

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import KW_ONLY, dataclass, field
 from email.utils import parsedate_to_datetime
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from numbers import Integral, Real
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -29,7 +29,7 @@ from urllib.parse import urlsplit
 from retitlekit import keys, providers, wire
 from retitlekit.baselines import BASELINES, write_title
 from retitlekit.errors import CallError, ModelError
-from retitlekit.providers import Messages, Reading, Routes
+from retitlekit.providers import Messages, Reading, Request, Routes
 from retitlekit.providers import litellm as _litellm
 
 _OPENAI_BASE = "https://api.openai.com/v1"
@@ -144,6 +144,9 @@ class Model:
             return "params holds an api_key; name its variable in api_key_env="
         return f"params holds what looks like a key in {place}; {keys.HELP}"
 
+    def __hash__(self) -> int:
+        return hash(self.endpoint)  # a text remembers its hash
+
     def __repr__(self) -> str:
         given = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)[1:]}
         named = {name: value for name, value in given.items() if value not in (None, {}, self.id)}
@@ -241,9 +244,9 @@ async def complete(
     if temperature is not None:
         params["temperature"] = temperature
     try:
-        call = _call(model, messages, {"timeout": timeout, **params})
+        request = _request(model, messages, {"timeout": timeout, **params})
         async with asyncio.timeout(timeout):
-            return await _ask(model, call)
+            return await _ask(model, request)
     except ModelError as problem:  # a variable that the parameters name is not there
         raise CallError(f"{model.name}: {problem}", error_type="AuthenticationError") from None
     except TimeoutError as problem:
@@ -255,6 +258,14 @@ async def complete(
         raise CallError(text, error_type="APIConnectionError", retryable=True, billed=sent) from None
     except Exception as problem:  # noqa: BLE001 - a provider's code may raise anything; each trial must end as a row
         raise _call_error(model, problem) from None  # the chain could carry the key
+
+
+def _request(model: Model, messages: Messages, params: Mapping[str, Any]) -> Request:
+    told = repr(params)
+    if keys.REFERENCE in told:
+        told = repr(keys.resolve(params))
+    kind = model.endpoint, _key(model), told, *[message["role"] for message in messages]
+    return Request(kind, messages, partial(_call, model, messages, params))
 
 
 def _call(model: Model, messages: Messages, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -269,20 +280,21 @@ def _call(model: Model, messages: Messages, params: Mapping[str, Any]) -> dict[s
     }
 
 
-async def _ask(model: Model, call: dict[str, Any]) -> Reply:
+async def _ask(model: Model, request: Request) -> Reply:
     """One request: over the wire where LiteLLM showed how, else through LiteLLM."""
-    route = await _known_routes().find(call)
+    route = await _known_routes().find(request)
     if route is not None:
-        answer = await wire.post(route.address, route.pack(call["messages"]))
+        answer = await wire.post(route.address, route.pack(request.messages))
         if answer.status in (401, 403):
             forget_routes()  # the key may be another the next time
         try:
-            reading = None if 300 <= answer.status < 400 else await route.read(answer, call)
+            reading = None if 300 <= answer.status < 400 else await route.read(answer, request)
         except Exception as problem:
             problem.add_note(str(answer.status))  # LiteLLM takes a garbled 200 for a 500
             raise
         if reading is not None:
             return _reply(model, reading, route.body.get("temperature"), answer.headers)
+    call = request.arguments()
     response = await _litellm().acompletion(**call)
     headers = (getattr(response, "_hidden_params", None) or {}).get("headers")
     return _reply(model, providers.read_response(response), _kept_temperature(call), headers)
@@ -316,7 +328,7 @@ def _reply(model: Model, reading: Reading, temperature: float | None, headers: M
 
 def _valid(text: str) -> str:
     """Without the halves of characters that JSON can hold and no file."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 # ---- the provider's batch API
@@ -329,7 +341,7 @@ async def pack(
 ) -> dict[str, Any]:
     """The JSON body that `complete` would send; nothing is sent."""
     heat = {} if temperature is None else {"temperature": temperature}
-    route = await _known_routes().find(_call(model, messages, {"timeout": 60, **(params or {}), **heat}))
+    route = await _known_routes().find(_request(model, messages, {"timeout": 60, **(params or {}), **heat}))
     if route is None:
         raise ModelError(f"{model.name}: only LiteLLM itself can make this call, so it fits in no batch; use run()")
     return {**route.body, "messages": list(messages)}
@@ -346,11 +358,11 @@ async def unpack(
 ) -> Reply:
     """The `Reply` that `complete` would make of this answer, at the price of a batch; else raises its `CallError`."""
     heat = {} if temperature is None else {"temperature": temperature}
-    call = _call(model, messages, {"timeout": 60, **(params or {}), **heat})
-    route = await _known_routes().find(call)
+    request = _request(model, messages, {"timeout": 60, **(params or {}), **heat})
+    route = await _known_routes().find(request)
     try:
         answer = wire.Answer(status, {}, json.dumps(body).encode())
-        reading = await route.read(answer, call) if route else None
+        reading = await route.read(answer, request) if route else None
     except Exception as problem:  # noqa: BLE001 - as in `complete`
         raise _call_error(model, problem) from None
     if route is None or reading is None:
@@ -476,8 +488,14 @@ def _broke(problem: BaseException | None) -> bool:
 
 def _limits(headers: Mapping[str, str] | None) -> dict[str, str]:
     """What a header says of rate limits."""
-    told = [(name.lower(), str(value)) for name, value in (headers or {}).items()]
-    return {name: value for name, value in told if "ratelimit" in name or name in ("retry-after", "retry-after-ms")}
+    return {known: str(value) for name, value in (headers or {}).items() if (known := _limit_name(name))}
+
+
+@lru_cache(maxsize=1024)
+def _limit_name(header: str) -> str | None:
+    """In lower case; None when it says nothing of limits."""
+    name = header.lower()
+    return name if "ratelimit" in name or name in ("retry-after", "retry-after-ms") else None
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

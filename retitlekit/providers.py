@@ -15,7 +15,7 @@ import json
 import math
 import os
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import datetime
 from operator import mul
@@ -118,6 +118,17 @@ class _Rates(NamedTuple):
     per_count: tuple[float, ...] | None
 
 
+class Request(NamedTuple):
+    """One call, before it is a call: `arguments` puts together what LiteLLM takes, only where LiteLLM is asked.
+
+    Requests of one `kind` differ in their texts alone.
+    """
+
+    kind: object
+    messages: Messages
+    arguments: Callable[[], dict[str, Any]]
+
+
 class Reader:
     """Reads the replies of one model: by itself those of a shape that it saw LiteLLM read, the others by LiteLLM."""
 
@@ -126,23 +137,24 @@ class Reader:
         self._rates: dict[object, _Rates | None] = {}
         self._learning = asyncio.Lock()
 
-    async def read(self, answer: Answer, call: Mapping[str, Any]) -> Reading | None:
+    async def read(self, answer: Answer, request: Request) -> Reading | None:
         """What the answer says; raises what LiteLLM raises for it, and gives None where LiteLLM would ask again."""
         found = _plain(answer)
         if found is None:
-            response = await self._replay(answer, call)
+            response = await self._replay(answer, request.arguments())
             return response and read_response(response)
         raw, plain = found
-        shape = _shape(raw)
+        counts = _counts(raw["usage"])
+        shape = _shape(raw, counts)
         if shape not in self._rates:
             async with self._learning:
                 if shape not in self._rates and len(self._rates) < _SHAPES:
-                    self._rates[shape] = await self._learn_rates(raw, plain, call)
+                    self._rates[shape] = await self._learn_rates(raw, plain, request.arguments())
         rates = self._rates.get(shape)
         if rates is None or (plain.input_tokens or 0) > _LINEAR:
-            return await self._read_with_litellm(raw, plain, call)
-        cost = None if rates.per_count is None else sum(map(mul, rates.per_count, _counts(raw["usage"])))
-        return plain._replace(finish_reason=rates.finish_reason, cost_usd=cost)
+            return await self._read_with_litellm(raw, plain, request.arguments())
+        cost = None if rates.per_count is None else sum(map(mul, rates.per_count, counts))
+        return Reading(plain.completion, rates.finish_reason, plain.input_tokens, plain.output_tokens, cost)
 
     async def _learn_rates(self, raw: dict[str, Any], plain: Reading, call: Mapping[str, Any]) -> _Rates | None:
         """Compare our reading with LiteLLM's and ask it what each count costs; None when ours would not do."""
@@ -207,12 +219,12 @@ def _plain(answer: Answer) -> tuple[dict[str, Any], Reading] | None:
     return raw, Reading(content, reason, tokens_in, tokens_out, None)
 
 
-def _shape(raw: Mapping[str, Any]) -> object:
+def _shape(raw: Mapping[str, Any], counts: Sequence[float]) -> object:
     """All that can make LiteLLM read one reply otherwise than another: keys, kinds, and what is empty or zero."""
     choice = raw["choices"][0]
     parts = (raw, choice, choice["message"], *(part for part in raw["usage"].values() if isinstance(part, dict)))
     told = [(*part, *map(bool, part.values())) for part in parts]
-    told.append((*raw["usage"], *map(bool, _counts(raw["usage"]))))
+    told.append((*raw["usage"], *map(bool, counts)))
     return str(raw.get("model")), str(raw.get("service_tier")), choice["finish_reason"], *told
 
 
@@ -288,20 +300,18 @@ class Routes:
         self._routes: dict[object, asyncio.Task[Route | None]] = {}
         self._readers: dict[object, asyncio.Task[Reader]] = {}
 
-    async def find(self, call: Mapping[str, Any]) -> Route | None:
-        """The route that `litellm.acompletion(**call)` would take; nothing is sent.
+    async def find(self, request: Request) -> Route | None:
+        """The route that LiteLLM would take for this request; nothing is sent.
 
         None where only LiteLLM itself can make the call: another protocol than OpenAI's chat completions, messages
         that it rewrites, callbacks or a cache that must see each call, parameters that it refuses.
         """
-        messages = call["messages"]
-        if not all(isinstance(text := message.get("content"), str) and text.strip() for message in messages):
-            return None  # empty messages are mended by some providers
-        settings = {name: value for name, value in call.items() if name != "messages"}
-        kind = (repr(settings), *[message["role"] for message in messages])
-        lesson = self._routes.get(kind)
+        for message in request.messages:
+            if not isinstance(text := message.get("content"), str) or not text or text.isspace():
+                return None  # empty messages are mended by some providers
+        lesson = self._routes.get(request.kind)
         if lesson is None:
-            lesson = self._routes[kind] = asyncio.create_task(self._learn(call))
+            lesson = self._routes[request.kind] = asyncio.create_task(self._learn(request.arguments()))
         # others wait for it too: it must not end with the first
         return lesson.result() if lesson.done() else await asyncio.shield(lesson)
 

@@ -62,12 +62,8 @@ class Texts:
             return response
         found = self._extract(response.completion, response.finish_reason, *self._codes[:, row].tolist())
         same = found.title == response.completion  # then one text in memory, not two
-        return response._replace(
-            title=response.completion if same else found.title,
-            repairs=",".join(found.repairs),
-            problem=found.problem,
-            extractor=extractor,
-        )
+        title = response.completion if same else found.title
+        return Response(*response[:12], title, ",".join(found.repairs), found.problem, extractor)
 
     def _extract_title(self, completion: str, finish_reason: str | None, *place: int) -> titles.Extraction:
         return extract_title(completion, finish_reason=finish_reason, instructions=self._instructions(*place))
@@ -85,10 +81,15 @@ class Texts:
         """What the prompt says beside the article: echoing that is a leak, echoing the article is not."""
         messages, title, body = self._at(*place)
         text = unseal("\n".join(message["content"] for message in json.loads(messages)))
-        for part in map(unseal, (body, *body.split("\n\n"), title)):
-            if part.strip():
-                text = text.replace(part.strip(), " ")
+        for part in _parts(title, body):
+            text = text.replace(part, " ")
         return text
+
+
+@lru_cache(maxsize=256)
+def _parts(title: str, body: str) -> list[str]:
+    """Of an article: what a prompt may say after it without saying anything itself, the longest first."""
+    return [part for text in (body, *body.split("\n\n"), title) if (part := unseal(text).strip())]
 
 
 @lru_cache(maxsize=1)
@@ -133,7 +134,7 @@ def fill(
     at = np.array([response is not None for response in found], dtype=bool)
     here = [texts.titled(r, row) for r, row in zip(found, rows.tolist(), strict=True) if r is not None]
     ends = {i: failures[ids[i]] for i in np.flatnonzero(~at).tolist() if ids[i] in failures}
-    new = pd.DataFrame(index=rows)
+    columns = {}
     for name in RUN_COLUMNS:
         values = np.full(len(rows), None, dtype=object)
         if name == "status":
@@ -141,7 +142,8 @@ def fill(
         values[at] = _answers(name, here, run_id)
         for i, failure in ends.items():
             values[i] = _failed(name, failure, run_id)
-        new[name] = _typed(name, values)
+        columns[name] = _typed(name, values)
+    new = pd.DataFrame(columns, index=rows, copy=False)
     if kept.any():
         old = typed(trials.loc[kept].reindex(columns=list(RUN_COLUMNS))).set_axis(np.flatnonzero(kept), axis=0)
         new = pd.concat([new, old]).sort_index()

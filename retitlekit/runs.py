@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from retitlekit import models as _models
-from retitlekit.budgets import Amount, Purse
+from retitlekit.budgets import NOTHING, Amount, Purse
 from retitlekit.dialects import Dialect
 from retitlekit.errands import Call, Crew, Errand
 from retitlekit.errors import CallError, StoreError
@@ -386,7 +386,7 @@ class Run:
             lane.troubled(call.sent, now)
         else:
             lane.gone(call.sent, now)
-        self._purse.settle(crew.endpoint, call.worst, None if problem.billed else Amount())
+        self._purse.settle(crew.endpoint, call.worst, None if problem.billed else NOTHING)
         if errand.over:
             return
         name = errand.trial.model.name
@@ -462,7 +462,8 @@ def _watchers(lane: Lane) -> set[asyncio.Event]:
 
 
 def _dialect(trial: Trial) -> Dialect:
-    return _dialects.setdefault((trial.model.endpoint, repr(trial.params)), Dialect())
+    kind = trial.model.endpoint, repr(trial.params)
+    return _dialects.get(kind) or _dialects.setdefault(kind, Dialect())
 
 
 _starting = threading.Lock()

@@ -24,6 +24,7 @@ from retitlekit.errors import StoreError
 FORMAT = 2
 _BUSY_S = 60.0
 _BATCH = 4000
+_GATHER_S = 0.01
 _CACHE_KB = 65_536  # the index of two million trials; else writing slows down as the store grows
 _ASKED_AT_ONCE = 4000
 _RECENT = 10_000
@@ -157,6 +158,7 @@ class Store:
         self._writer: threading.Thread | None = None
         self._problem: StoreError | None = None
         self._closed = False
+        self._hurry = threading.Event()  # somebody waits for the disk
         with self._explained("open"):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._db = self._connect()
@@ -203,6 +205,7 @@ class Store:
         if self._writer is not None and not self._closed:
             done = threading.Event()
             self._waiting.put(done)
+            self._hurry.set()
             done.wait()
         if self._problem is not None:
             raise self._problem
@@ -218,6 +221,7 @@ class Store:
         closed, self._closed = self._closed, True
         if self._writer is not None and not closed:
             self._waiting.put(None)
+            self._hurry.set()
             self._writer.join()
             self._leave_behind()
         with self._lock:
@@ -268,6 +272,9 @@ class Store:
         """What waits, and who wants to know when it is written; ends when the store is closed."""
         while True:
             items = [self._waiting.get()]
+            if isinstance(items[0], Response):
+                self._hurry.wait(_GATHER_S)  # to be woken for each response costs the sweep more than the writing
+                self._hurry.clear()
             with suppress(Empty):
                 while items[-1] is not None and len(items) < _BATCH:
                     items.append(self._waiting.get_nowait())

@@ -447,6 +447,9 @@ def _collecting_seldom() -> Iterator[None]:
         with _collecting:
             found = _collectors.pop()
             if not _collectors:
+                if not gc.get_freeze_count():  # what was made meanwhile counts as old: else all of it is looked through
+                    gc.freeze()
+                    gc.unfreeze()
                 gc.set_threshold(*found)
 
 

@@ -53,15 +53,15 @@ async def post(address: Address, body: bytes) -> Answer:
 
     session = await _session()
     try:
-        async with session.post(
+        response = await session.post(
             address.url,
             data=body,
             headers=address.headers,
             proxy=address.proxy,
             ssl=address.tls,
             allow_redirects=False,
-        ) as response:
-            return Answer(response.status, response.headers, await response.read())
+        )
+        return Answer(response.status, response.headers, await response.read())  # which gives the connection back
     except (aiohttp.ClientError, OSError) as problem:
         raise ConnectionError(
             f"{type(problem).__name__}: {problem}" if str(problem) else type(problem).__name__

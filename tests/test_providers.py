@@ -81,8 +81,7 @@ def alike(direct: list[Any], litellm: list[Any]) -> None:
 
 
 def is_direct(model: rk.Model, **params: Any) -> bool:
-    call = models._call(model, ASK, params)
-    return asyncio.run(providers.Routes().find(call)) is not None
+    return asyncio.run(providers.Routes().find(models._request(model, ASK, params))) is not None
 
 
 def reply(content: str | None = "A title", usage: Any = None, **changes: Any) -> dict[str, Any]:
@@ -410,7 +409,7 @@ def test_no_route_holds_a_key_in_its_text(server: Loopback, caplog: pytest.LogCa
     model = rk.Model("openai/gpt-4o-mini", api_base=server.base, api_key_env="OPENAI_API_KEY")
     with pytest.raises(rk.CallError) as caught:
         asyncio.run(models.complete(model, ASK))
-    route = asyncio.run(providers.Routes().find(models._call(model, ASK, {})))
+    route = asyncio.run(providers.Routes().find(models._request(model, ASK, {})))
 
     assert "planted" not in repr(route) + repr(route and route.address) + str(caught.value)
     assert "planted" not in "".join(record.getMessage() for record in caplog.records if record.name != "LiteLLM")
