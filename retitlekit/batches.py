@@ -136,6 +136,8 @@ def collect_batch(
     ['planned']
     """
     check(trials, needs=PLAN_COLUMNS)
+    if not _models.is_number(wait_s):
+        raise PlanError(f"wait_s={wait_s!r}: give seconds; 0 looks once")
     end = time.monotonic() + wait_s
     with Store(store) as kept:
         collector = _Collector(kept, Trials(trials), _rows(trials), Texts(trials))

@@ -15,7 +15,9 @@ _NAME = re.compile(
     r"|^token$"
 )
 _NAME_IN_QUERY = re.compile(r"^(key|code|sig|signature|pwd)$")
-_LOOK = re.compile(r"\b(sk|gsk|xai|hf)[-_](?=[\w-]*\d)[\w-]{16,}|\bAIza[\w-]{20,}|^(Bearer|Basic) +\S", re.IGNORECASE)
+_LOOK = re.compile(
+    r"\b(sk|gsk|xai|hf)[-_](?=[\w-]*\d)[\w-]{16,}|\bAIza[\w-]{20,}|^(Bearer|Basic) +\S{8,}$", re.IGNORECASE
+)
 REFERENCE = "os.environ/"  # as LiteLLM's config files name a variable
 HELP = "put it into an environment variable, and write 'os.environ/NAME_OF_IT' in its place"
 
@@ -33,6 +35,8 @@ def find_key(params: Mapping[str, object]) -> str | None:
     left: list[tuple[str, object]] = [(str(name), value) for name, value in params.items()]
     while left:
         place, value = left.pop()
+        if _LOOK.search(place):
+            return redact(place)
         if isinstance(value, Mapping):
             left += [(f"{place}.{name}", each) for name, each in value.items()]
         elif isinstance(value, list | tuple):

@@ -35,6 +35,7 @@ from retitlekit.providers import litellm as _litellm
 _OPENAI_BASE = "https://api.openai.com/v1"
 _OLLAMA_BASE = "http://localhost:11434"  # where LiteLLM asks when nothing else is said
 _PROBE_S = 3.0
+_MOST = 1e15  # of anything; a float still tells it from the next whole number
 _MOST_TOKENS = 2**53  # a count above is a server's mistake
 # The same request may be answered a moment later; everything else would fail again.
 _RETRYABLE = {
@@ -108,10 +109,13 @@ class Model:
             return f"api_base is an address, not {type(self.api_base).__name__}"
         try:
             parts, holds_key = urlsplit(self.api_base), keys.in_address(self.api_base)
+            _ = parts.port  # raises when it is none
         except ValueError as problem:
             return f"api_base is no address ({keys.redact(str(problem))})"
         if parts.scheme not in ("http", "https") or not parts.hostname:
             return "api_base must start with http:// or https:// and name a host"
+        if any(sign.isspace() or not sign.isprintable() for sign in self.api_base):
+            return "api_base holds a blank or a control character"
         if holds_key:
             return "api_base holds a user or key; put it into a variable and name that in api_key_env="
         return None
@@ -134,7 +138,7 @@ class Model:
         if not isinstance(self.params, Mapping) or not all(isinstance(name, str) for name in self.params):
             return "params is a dict of names and values, such as {'max_tokens': 60}"
         try:
-            json.dumps(dict(self.params))
+            json.dumps(dict(self.params), allow_nan=False)
         except (TypeError, ValueError, RecursionError) as problem:
             return f"params cannot be sent as JSON ({problem})"
         place = keys.find_key(self.params)
@@ -179,8 +183,9 @@ def _is_text(value: Any) -> bool:
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is a finite number; True and False are none."""
-    return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
+    """Whether it is a number that can be reckoned with; infinity, NaN, True and False are none."""
+    real = isinstance(value, Real) and not isinstance(value, bool)
+    return real and bool(abs(value) < _MOST)
 
 
 def is_whole(value: Any) -> bool:

@@ -91,7 +91,7 @@ def plan(
     for model in chosen:
         _models.check_id(model)
     heats = _as_temperatures(temperatures)
-    if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
+    if not _models.is_whole(repeats) or not 1 <= repeats < 2**31:
         raise PlanError(f"repeats={repeats!r}: give a whole number from 1 up")
     for name, fix in _NOT_PARAMS.items():
         if name in params:

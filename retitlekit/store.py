@@ -150,6 +150,8 @@ class Store:
     def __init__(
         self, folder: str | os.PathLike[str], *, landed: Callable[[Sequence[Response]], object] | None = None
     ) -> None:
+        if not isinstance(folder, str | os.PathLike):
+            raise StoreError(f"store= takes the path of a folder, not {folder!r}")
         self.path = Path(folder) / "store.sqlite"
         self.landed = landed
         self.lost: list[Response] = []

@@ -42,6 +42,10 @@ def ask(model: rk.Model, **options: object) -> models.Reply:
         ({"id": "openai/x", "rpm": "100"}, "rpm is a number, not '100'"),
         ({"id": "openai/x", "tpm": True}, "tpm is a number"),
         ({"id": "openai/x", "rpm": float("nan")}, "rpm is a number"),
+        ({"id": "openai/x", "rpm": 10**400}, "rpm is a number"),
+        ({"id": "openai/x", "api_base": "http://host\n/v1"}, "a blank or a control character"),
+        ({"id": "openai/x", "api_base": "http://host:99999/v1"}, "is no address"),
+        ({"id": "openai/x", "params": {"top_p": float("nan")}}, "cannot be sent as JSON"),
         ({"id": "openai/x", "input_cost_per_token": "1"}, "input_cost_per_token is a number"),
         ({"id": "openai/x", "output_cost_per_token": -1}, "must not be negative"),
         ({"id": "openai/x", "params": [1]}, "params is a dict"),
@@ -76,6 +80,7 @@ PLANTED = "planted0123456789"
         {"params": {"user": f"sk-{PLANTED}"}},
         {"params": {"note": f"Bearer {PLANTED}"}},
         {"params": {f"sk-{PLANTED}": {"token": PLANTED}}},
+        {"params": {f"sk-{PLANTED}": 1}},
     ],
 )
 def test_a_key_has_no_place_in_a_model(given: dict) -> None:

@@ -339,6 +339,8 @@ def test_no_key_anywhere(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> N
         ({"budget_usd": float("inf")}, "None for no budget"),
         ({"budget_usd": float("nan")}, "None for no budget"),
         ({"budget_usd": "5"}, "None for no budget"),
+        ({"budget_usd": 1e300}, "None for no budget"),
+        ({"budget_usd": 10**400}, "None for no budget"),
         ({"max_tokens_total": 1.5}, "None for no limit"),
         ({"timeout": 0}, "above 0"),
         ({"timeout": "5"}, "timeout='5': give seconds above 0"),
