@@ -95,7 +95,7 @@ def test_failed_trials(capsys: pytest.CaptureFixture[str]) -> None:
         (["--param", "max_tokens"], "NAME=VALUE"),
         (["--param", "n=3"], "use repeats="),
         (["--out", "no/where.parquet"], "folder no does not exist"),
-        (["--budget", "-1"], "must not be negative"),
+        (["--budget", "-1"], "from 0 up"),
     ],
 )
 def test_wrong_input(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
