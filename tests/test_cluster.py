@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -18,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import retitlekit as rk
-from retitlekit.chunks import Ticket, _with_share, lacks
+from retitlekit.chunks import Ticket, lacks
 from retitlekit.cluster import Shares
 from retitlekit.store import Store
 
@@ -153,17 +152,6 @@ def test_a_deadline_holds_for_all(server: Loopback, client: distributed.Client) 
     assert {"ok", "skipped_budget"} <= set(frame.status) <= {"ok", "skipped_budget", "error"}
 
 
-@pytest.mark.parametrize(("caps", "cut"), [({"rpm": 60, "tpm": 9000}, {"rpm": 15.0, "tpm": 2250.0}), ({}, {})])
-def test_rate_limits_are_shared(server: Loopback, caps: dict[str, int], cut: dict[str, float]) -> None:
-    """A worker sends by its part of a model's rpm and tpm, and the client knows which model that was."""
-    model = rk.Model("openai/model-a", api_base=server.base, **caps)
-    frame, before = _with_share(plan(server, models=model), 0.25)
-    (told,) = map(json.loads, frame.endpoint.unique())
-
-    assert cut == {name: value for name, value in told.items() if name in ("rpm", "tpm")}
-    assert {frame.endpoint[0]: model.endpoint} == before
-
-
 def test_concurrency_holds_for_all(server: Loopback, client: distributed.Client) -> None:
     """Workers together have no more requests under way than asked for."""
     run(plan(server), client, max_concurrency=5)
@@ -266,7 +254,7 @@ def test_shares_are_never_exceeded(requests: int | None, moves: list[int | None]
             if out:
                 shares.settle(out.pop(0))
         elif shares.has(parts):
-            out.append(Ticket([0], *shares.lend(parts), None, None, None))
+            out.append(Ticket([0], *shares.lend(parts), None, None, None, []))
 
         assert sum(ticket.share for ticket in out) <= 1 + 1e-9
         assert requests is None or sum(ticket.max_concurrency or 0 for ticket in out) <= requests
@@ -278,7 +266,7 @@ def test_a_share_is_free_again() -> None:
     for parts in (3, 7, 2):
         out = []
         while shares.has(parts):
-            out.append(Ticket([0], *shares.lend(parts), None, None, None))
+            out.append(Ticket([0], *shares.lend(parts), None, None, None, []))
         for ticket in out:
             shares.settle(ticket)
 
