@@ -41,9 +41,10 @@ def raw(base: str, concurrency: int, articles: int) -> None:
     watch.report(len(frame))
 
 
-def _plan(
+def plan_of(
     base: str, articles: range, styles: tuple[str, ...] = STYLES, models: Any = None, repeats: int = 1
 ) -> pd.DataFrame:
+    """The sweep: 40 trials for each article."""
     import retitlekit as rk
 
     prompts = [rk.Prompt(f"style {n}", instruction(style) + "\n\n{{ body | safe }}") for n, style in enumerate(styles)]
@@ -58,21 +59,26 @@ def retitlekit(base: str, concurrency: int, articles: int, folder: str = "") -> 
 
     options: Any = {"max_concurrency": concurrency or None, "progress": False}
     with tempfile.TemporaryDirectory() as scratch:
-        rk.run(_plan(base, range(WARM_UP, WARM_UP + 1))[:20], store=f"{scratch}/warm", **options)
+        rk.run(plan_of(base, range(WARM_UP, WARM_UP + 1))[:20], store=f"{scratch}/warm", **options)
         with Stopwatch(base) as watch:
-            frame = rk.run(_plan(base, range(articles)), store=folder or f"{scratch}/sweep", **options)
+            frame = rk.run(plan_of(base, range(articles)), store=folder or f"{scratch}/sweep", **options)
     assert (frame.status == "ok").all()
     watch.report(len(frame), version=rk.__version__)
 
 
-def retitlekit_slow(base: str, concurrency: int, articles: int, folder: str = "") -> None:
-    """The same with LiteLLM making each call, as for a provider of another protocol."""
+def through_litellm() -> None:
+    """From now on, this process takes LiteLLM's own way for each call."""
     from retitlekit import providers
 
     async def no_route(routes: object, call: object) -> None:
         """As when LiteLLM speaks another protocol."""
 
     providers.Routes.find = no_route  # type: ignore[method-assign]
+
+
+def retitlekit_slow(base: str, concurrency: int, articles: int, folder: str = "") -> None:
+    """The same with LiteLLM making each call, as for a provider of another protocol."""
+    through_litellm()
     retitlekit(base, concurrency, articles, folder)
 
 
@@ -83,16 +89,16 @@ def growing(base: str, concurrency: int, articles: int) -> None:
     options: Any = {"max_concurrency": concurrency or None, "progress": False}
     with tempfile.TemporaryDirectory() as folder:
         with Stopwatch() as first:
-            frame = rk.run(_plan(base, range(articles)), store=folder, **options)
+            frame = rk.run(plan_of(base, range(articles)), store=folder, **options)
         sent = counts(base)["requests"]
         times = []
         for _ in range(3):
-            trials = _plan(base, range(articles))
+            trials = plan_of(base, range(articles))
             with Stopwatch() as again:
                 rk.run(trials, store=folder, **options)
             times.append(again.wall_s)
         assert counts(base)["requests"] == sent
-        grown = rk.run(_plan(base, range(articles), (*STYLES, "a title that rhymes")), store=folder, **options)
+        grown = rk.run(plan_of(base, range(articles), (*STYLES, "a title that rhymes")), store=folder, **options)
         new = counts(base)
     first.report(
         len(frame),
@@ -109,7 +115,7 @@ def million(base: str, concurrency: int, articles: int) -> None:  # noqa: ARG001
 
     with tempfile.TemporaryDirectory() as folder:
         models = [rk.Model("baseline/prefix", name=f"m{number}") for number in range(2)]
-        trials = _plan(base, range(articles), models=models, repeats=25)
+        trials = plan_of(base, range(articles), models=models, repeats=25)
         half = len(trials) // 2
         with Stopwatch() as first:
             rk.run(trials[:half], store=folder, progress=False)
@@ -126,7 +132,7 @@ def million(base: str, concurrency: int, articles: int) -> None:  # noqa: ARG001
 def planned(base: str, concurrency: int, articles: int) -> None:  # noqa: ARG001
     """A plan alone."""
     with Stopwatch() as watch:
-        trials = _plan(base, range(articles), repeats=25)
+        trials = plan_of(base, range(articles), repeats=25)
     watch.report(len(trials))
 
 
@@ -135,7 +141,7 @@ import sys; sys.path[:0] = [{here!r}]
 import clients, retitlekit as rk, tempfile
 options = dict(max_concurrency={concurrency}, store=tempfile.mkdtemp())
 clients.retitlekit({base!r}, {concurrency}, 1)
-job = rk.start(clients._plan({base!r}, range({articles})), **options)
+job = rk.start(clients.plan_of({base!r}, range({articles})), **options)
 """
 
 

@@ -1,16 +1,16 @@
-"""A sweep on one worker and on two, where the CPU is the limit; and workers killed at random moments.
+"""A sweep on one worker and on two, where the CPU of the sender is the limit; and workers killed at random moments.
 
     python benchmarks/cluster.py              # throughput of one and of two workers, interleaved
     python benchmarks/cluster.py --kills 20   # kill -9 of a worker in mid-sweep, so often
 
-For the first, each trial is `baseline/lexrank` over 60 paragraphs of its own: some 4 ms of CPU, what a call through
-LiteLLM costs too, and no server that takes CPU from the workers. Workers are processes with one thread; client and
-scheduler live in the process of this script, on the same cores.
+Workers are processes with one thread. Client and scheduler live in the process of this script; they, the server and
+the workers share the cores. See cluster.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import os
 import random
@@ -20,11 +20,17 @@ import sys
 import tempfile
 import time
 import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import distributed
+import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the loopback server stands with the tests
+
+import clients
+import server
+from workload import counts
 
 import retitlekit as rk
 from retitlekit.store import Store
@@ -50,37 +56,69 @@ def articles(number: int, paragraphs: int, *, of: int = 0) -> list[rk.Article]:
 
 
 def throughput(rounds: int, trials: int) -> None:
-    """Print trials a second on this machine alone, on one worker and on two; medians of interleaved rounds."""
-    number = itertools.count(1)  # titlers remember articles: each run has its own
-    warm = rk.plan(PROMPT, articles(8, 2), models="baseline/lexrank")
-    clusters = [distributed.LocalCluster(n, threads_per_worker=1, dashboard_address=None) for n in (1, 2)]
-    clients = [distributed.Client(cluster) for cluster in clusters]
-    for client in clients:
-        rk.run(warm, client=client, store=tempfile.mkdtemp(), progress=False)
-    found: dict[str, list[tuple[float, float, float]]] = {"no cluster": [], "one worker": [], "two workers": []}
+    """Print trials a second on this machine alone, on one worker and on two, for two kinds of work."""
+    with contextlib.ExitStack() as stack:
+        base = stack.enter_context(server.running())
+        machines: dict[str, distributed.Client | None] = {"no cluster": None}
+        for number, name in enumerate(("one worker", "two workers"), 1):
+            cluster = distributed.LocalCluster(number, threads_per_worker=1, dashboard_address=None)
+            machines[name] = stack.enter_context(distributed.Client(stack.enter_context(cluster)))
+            machines[name].run(sys.path.insert, 0, str(Path(__file__).parent))
+            machines[name].run(clients.through_litellm)
+        clients.through_litellm()
+        number = itertools.count(1)  # of articles that no run before had
+
+        def calls(of: int) -> pd.DataFrame:
+            return clients.plan_of(base, range(of * trials, of * trials + max(1, of and trials // 40)))
+
+        def embedded(of: int) -> pd.DataFrame:
+            return rk.plan(PROMPT, articles(trials if of else 8, 60, of=of), models="baseline/lexrank")
+
+        for what, plan in {"every call through LiteLLM": calls, "baseline/lexrank": embedded}.items():
+            for client in machines.values():
+                rk.run(plan(0), client=client, store=tempfile.mkdtemp(), progress=False)  # warm
+            compare(what, plan, machines, number, rounds, base)
+
+
+def compare(
+    what: str,
+    plan: Callable[[int], pd.DataFrame],
+    machines: dict[str, distributed.Client | None],
+    number: Iterator[int],
+    rounds: int,
+    base: str,
+) -> None:
+    """Print the table of one kind of work; medians of interleaved rounds."""
+    found: dict[str, list[tuple[float, ...]]] = {name: [] for name in machines}
     for _ in range(rounds):
-        for name, client in zip(found, (None, *clients), strict=True):
-            plan = rk.plan(PROMPT, articles(trials, 60, of=next(number)), models="baseline/lexrank")
-            wall, own, theirs = time.perf_counter(), time.process_time(), worker_cpu_s(client)
-            frame = rk.run(plan, client=client, store=tempfile.mkdtemp(), progress=False)
-            wall, own, theirs = time.perf_counter() - wall, time.process_time() - own, worker_cpu_s(client) - theirs
-            found[name].append((trials / wall, own / trials * 1e3, theirs / trials * 1e3))
+        for name, client in machines.items():
+            trials = plan(next(number))
+            before = cpu_s(client, base)
+            wall = time.perf_counter()
+            frame = rk.run(trials, client=client, store=tempfile.mkdtemp(), progress=False, max_concurrency=64)
+            wall = time.perf_counter() - wall
+            used = [1e3 * (now - then) / len(frame) for now, then in zip(cpu_s(client, base), before, strict=True)]
+            found[name].append((len(frame) / wall, *used))
             assert (frame.status == "ok").all()
-    print(f"| {trials} trials, {rounds} rounds | trials/s | min | max | CPU ms a trial, here | on the workers |")
-    print("|---|---|---|---|---|---|")
-    for name, each in found.items():
-        rates, own_ms, worker_ms = zip(*each, strict=True)
-        cpu = f"{statistics.median(own_ms):.2f} | {statistics.median(worker_ms):.2f}"
-        print(f"| {name} | {statistics.median(rates):.0f} | {min(rates):.0f} | {max(rates):.0f} | {cpu} |")
+    columns = ("trials/s", "min", "max", "CPU ms a trial: here", "workers", "server")
+    print(f"| {what}: {len(frame)} trials, {rounds} rounds | {' | '.join(columns)} |")
+    print("|---|--:|--:|--:|--:|--:|--:|")
+    middle = {name: [statistics.median(each) for each in zip(*rows, strict=True)] for name, rows in found.items()}
+    for name, (rate, *used) in middle.items():
+        rates = [row[0] for row in found[name]]
+        print(
+            f"| {name} | {rate:.0f} | {min(rates):.0f} | {max(rates):.0f} | {' | '.join(f'{ms:.2f}' for ms in used)} |"
+        )
     ratios = [two[0] / one[0] for one, two in zip(found["one worker"], found["two workers"], strict=True)]
-    print(f"| two workers to one | {statistics.median(ratios):.2f} | {min(ratios):.2f} | {max(ratios):.2f} | | |")
-    for each in (*clients, *clusters):
-        each.close()
+    print(f"| two workers to one | {statistics.median(ratios):.2f} | {min(ratios):.2f} | {max(ratios):.2f} | | | |")
+    (_, _, alone, _), (_, *together) = middle["one worker"], middle["two workers"]
+    print(f"| the most that two free cores allow | {min(2.0, 2 * alone / sum(together)):.2f} | | | | | |\n")
 
 
-def worker_cpu_s(client: distributed.Client | None) -> float:
-    """CPU seconds that the workers have used."""
-    return sum(client.run(time.process_time).values()) if client else 0.0
+def cpu_s(client: distributed.Client | None, base: str) -> tuple[float, float, float]:
+    """CPU seconds used so far here, by the workers, and by the server."""
+    theirs = sum(client.run(time.process_time).values()) if client else 0.0
+    return time.process_time(), theirs, counts(base)["cpu_s"]
 
 
 def kills(times: int) -> None:
@@ -120,7 +158,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--trials", type=int, default=4000)
+    parser.add_argument("--trials", type=int, default=2000)
     asked = parser.parse_args()
     warnings.simplefilter("ignore", rk.RetitlekitWarning)
     if asked.kills:

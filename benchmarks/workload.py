@@ -60,8 +60,8 @@ def requests(articles: int, first: int = 0) -> list[dict[str, Any]]:
     ]
 
 
-def counts(base: str) -> dict[str, int]:
-    """What `server.py` was asked so far: requests, those of them that it had seen before, the most at once."""
+def counts(base: str) -> dict[str, float]:
+    """What `server.py` was asked so far: see its `Desk.counts`."""
     with urllib.request.urlopen(f"{base}/counts") as answer:
         return dict(json.load(answer))
 
@@ -90,10 +90,9 @@ class Stopwatch:
 
     def __exit__(self, *_: object) -> None:
         self.wall_s, self.used_s = time.perf_counter() - self._wall, cpu_s() - self._cpu
-        self.asked = counts(self._base) if self._base else {}
-        for name in ("requests", "repeated"):
-            if name in self.asked:
-                self.asked[name] -= self._before[name]
+        after = counts(self._base) if self._base else {}
+        self.asked = {name: after[name] - self._before[name] for name in ("requests", "repeated") if after}
+        self.asked |= {"most": after["most"]} if after else {}
 
     def report(self, trials: int, **more: Any) -> None:
         """Print it, with what the server counted meanwhile."""
