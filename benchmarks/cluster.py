@@ -60,8 +60,8 @@ def throughput(rounds: int, trials: int) -> None:
     with contextlib.ExitStack() as stack:
         base = stack.enter_context(server.running())
         machines: dict[str, distributed.Client | None] = {"no cluster": None}
-        for number, name in enumerate(("one worker", "two workers"), 1):
-            cluster = distributed.LocalCluster(number, threads_per_worker=1, dashboard_address=None)
+        for workers, name in enumerate(("one worker", "two workers"), 1):
+            cluster = distributed.LocalCluster(workers, threads_per_worker=1, dashboard_address=None)
             machines[name] = stack.enter_context(distributed.Client(stack.enter_context(cluster)))
             machines[name].run(sys.path.insert, 0, str(Path(__file__).parent))
             machines[name].run(clients.through_litellm)

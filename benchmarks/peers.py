@@ -80,8 +80,8 @@ PEERS = {
         "Inspect AI",
         ("inspect-ai", "openai"),
         True,
-        "one task, four models at once, each with a quarter of the connections and samples; no display, no scores, no "
-        "samples in the log, no control server",
+        "one task, four models at once, each with a quarter of the samples and half of the connections (a name's "
+        "temperatures share them); no display, no scores, no samples in the log, no control server",
     ),
     "phoenix_evals": Peer(
         "Phoenix evals",
@@ -271,7 +271,8 @@ def inspect_ai(base: str, concurrency: int, articles: int, folder: str = "") -> 
     models = [
         get_model(
             f"openai-api/loop/{model}",
-            config=GenerateConfig(temperature=heat, max_connections=each, cache=bool(folder)),
+            # one set of connections for a name, whatever the temperature
+            config=GenerateConfig(temperature=heat, max_connections=concurrency // len(MODELS), cache=bool(folder)),
             memoize=False,
         )
         for model, heat in pairs
