@@ -36,6 +36,7 @@ import retitlekit as rk
 from retitlekit.store import Store
 from tests.loopback import Loopback
 
+Figures = tuple[float, ...]  # trials a second; CPU milliseconds a trial here, on the workers, of the server
 PROMPT = rk.Prompt("body", "Rewrite.\n{{ title | safe }}\n{{ body | safe }}")
 
 
@@ -57,62 +58,72 @@ def articles(number: int, paragraphs: int, *, of: int = 0) -> list[rk.Article]:
 
 def throughput(rounds: int, trials: int) -> None:
     """Print trials a second on this machine alone, on one worker and on two, for two kinds of work."""
-    with contextlib.ExitStack() as stack:
-        base = stack.enter_context(server.running())
-        machines: dict[str, distributed.Client | None] = {"no cluster": None}
-        for workers, name in enumerate(("one worker", "two workers"), 1):
-            cluster = distributed.LocalCluster(workers, threads_per_worker=1, dashboard_address=None)
-            machines[name] = stack.enter_context(distributed.Client(stack.enter_context(cluster)))
-            machines[name].run(sys.path.insert, 0, str(Path(__file__).parent))
-            machines[name].run(clients.through_litellm)
-        clients.through_litellm()
-        number = itertools.count(1)  # of articles that no run before had
-
-        def calls(of: int) -> pd.DataFrame:
-            return clients.plan_of(base, range(of * trials, of * trials + max(1, of and trials // 40)))
-
-        def embedded(of: int) -> pd.DataFrame:
-            return rk.plan(PROMPT, articles(trials if of else 8, 60, of=of), models="baseline/lexrank")
-
-        for what, plan in {"every call through LiteLLM": calls, "baseline/lexrank": embedded}.items():
-            for client in machines.values():
-                rk.run(plan(0), client=client, store=tempfile.mkdtemp(), progress=False)  # warm
-            compare(what, plan, machines, number, rounds, base)
+    machines = {"no cluster": 0, "one worker": 1, "two workers": 2}
+    found: dict[str, dict[str, list[Figures]]] = {}
+    clients.through_litellm()
+    for number, (name, workers) in itertools.product(range(1, rounds + 1), machines.items()):
+        with server.running() as base, cluster_of(workers) as client:
+            for what, plan in works(base, trials).items():
+                rk.run(plan(0), client=client, store=tempfile.mkdtemp(), progress=False)  # imports, connections
+                figures = measured(plan(number), client, base)
+                found.setdefault(what, {each: [] for each in machines})[name].append(figures)
+                print(f"  {what}, {name}: {figures[0]:.0f} trials/s", file=sys.stderr, flush=True)
+    for what, runs in found.items():
+        show(f"{what}: {trials} trials, {rounds} rounds", runs)
 
 
-def compare(
-    what: str,
-    plan: Callable[[int], pd.DataFrame],
-    machines: dict[str, distributed.Client | None],
-    number: Iterator[int],
-    rounds: int,
-    base: str,
-) -> None:
-    """Print the table of one kind of work; medians of interleaved rounds."""
-    found: dict[str, list[tuple[float, ...]]] = {name: [] for name in machines}
-    for _ in range(rounds):
-        for name, client in machines.items():
-            trials = plan(next(number))
-            before = cpu_s(client, base)
-            wall = time.perf_counter()
-            frame = rk.run(trials, client=client, store=tempfile.mkdtemp(), progress=False, max_concurrency=64)
-            wall = time.perf_counter() - wall
-            used = [1e3 * (now - then) / len(frame) for now, then in zip(cpu_s(client, base), before, strict=True)]
-            found[name].append((len(frame) / wall, *used))
-            assert (frame.status == "ok").all()
+@contextlib.contextmanager
+def cluster_of(workers: int) -> Iterator[distributed.Client | None]:
+    """A client of so many workers that take LiteLLM's own way; None for none."""
+    if not workers:
+        yield None
+        return
+    with (
+        distributed.LocalCluster(workers, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        client.run(sys.path.insert, 0, str(Path(__file__).parent))
+        client.run(clients.through_litellm)
+        yield client
+
+
+def works(base: str, trials: int) -> dict[str, Callable[[int], pd.DataFrame]]:
+    """Plans by the number of a round, each of articles that no other has; number 0 is short."""
+
+    def calls(number: int) -> pd.DataFrame:
+        some = trials // 40
+        return clients.plan_of(base, range(number * some, number * some + (some if number else 1)))
+
+    def embedded(number: int) -> pd.DataFrame:
+        some = articles(trials if number else 8, 60, of=number)  # titlers remember articles
+        return rk.plan(PROMPT, some, models="baseline/lexrank")
+
+    return {"every call through LiteLLM": calls, "baseline/lexrank": embedded}
+
+
+def measured(trials: pd.DataFrame, client: distributed.Client | None, base: str) -> Figures:
+    """Run these trials."""
+    before, wall = cpu_s(client, base), time.perf_counter()
+    frame = rk.run(trials, client=client, store=tempfile.mkdtemp(), progress=False, max_concurrency=64)
+    wall = time.perf_counter() - wall
+    used = [1e3 * (now - then) / len(frame) for now, then in zip(cpu_s(client, base), before, strict=True)]
+    assert (frame.status == "ok").all()
+    return (len(frame) / wall, *used)
+
+
+def show(title: str, runs: dict[str, list[Figures]]) -> None:
+    """Print a table of medians."""
     columns = ("trials/s", "min", "max", "CPU ms a trial: here", "workers", "server")
-    print(f"| {what}: {len(frame)} trials, {rounds} rounds | {' | '.join(columns)} |")
-    print("|---|--:|--:|--:|--:|--:|--:|")
-    middle = {name: [statistics.median(each) for each in zip(*rows, strict=True)] for name, rows in found.items()}
+    print(f"| {title} | {' | '.join(columns)} |\n|---|--:|--:|--:|--:|--:|--:|")
+    middle = {name: [statistics.median(each) for each in zip(*rows, strict=True)] for name, rows in runs.items()}
     for name, (rate, *used) in middle.items():
-        rates = [row[0] for row in found[name]]
-        print(
-            f"| {name} | {rate:.0f} | {min(rates):.0f} | {max(rates):.0f} | {' | '.join(f'{ms:.2f}' for ms in used)} |"
-        )
-    ratios = [two[0] / one[0] for one, two in zip(found["one worker"], found["two workers"], strict=True)]
+        rates = [row[0] for row in runs[name]]
+        costs = " | ".join(f"{ms:.2f}" for ms in used)
+        print(f"| {name} | {rate:.0f} | {min(rates):.0f} | {max(rates):.0f} | {costs} |")
+    ratios = [two[0] / one[0] for one, two in zip(runs["one worker"], runs["two workers"], strict=True)]
     print(f"| two workers to one | {statistics.median(ratios):.2f} | {min(ratios):.2f} | {max(ratios):.2f} | | | |")
-    (_, _, alone, _), (_, *together) = middle["one worker"], middle["two workers"]
-    print(f"| the most that two free cores allow | {min(2.0, 2 * alone / sum(together)):.2f} | | | | | |\n")
+    _, here, workers, server_ms = middle["two workers"]
+    print(f"| what this CPU allows on two cores | {2 * workers / (here + workers + server_ms):.2f} | | | | | |\n")
 
 
 def cpu_s(client: distributed.Client | None, base: str) -> tuple[float, float, float]:
@@ -157,7 +168,7 @@ def main() -> None:
     """Measure what is asked for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=0)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--trials", type=int, default=2000)
     asked = parser.parse_args()
     warnings.simplefilter("ignore", rk.RetitlekitWarning)
