@@ -156,7 +156,7 @@ class Spread:
                 try:
                     step()
                 except Exception as found:  # noqa: BLE001 - a cluster fails in many ways; the sweep keeps its frame
-                    self.problem = self.problem or found
+                    self.problem = self.problem or self._client_gone() or found
             loop.call_soon_threadsafe(over.set)
 
         threading.Thread(target=work, name="retitlekit cluster", daemon=True).start()
@@ -178,11 +178,15 @@ class Spread:
                 self._hand_out()
                 self._lend()
             time.sleep(LOOK_S)
-            if self._client.status != "running":
-                raise PlanError(f"the dask client is {self._client.status}")
+            if gone := self._client_gone():
+                raise gone
             self._listen()
             self._look_after()
         self._listen()  # the last words of workers that were lost
+
+    def _client_gone(self) -> PlanError | None:
+        status = self._client.status
+        return None if status == "running" else PlanError(f"the dask client is {status}")
 
     def _count_workers(self) -> None:
         """How many there are; what one has that is no more there can be lent to others."""
