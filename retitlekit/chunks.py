@@ -101,17 +101,17 @@ def answer(sweep: str, key: str, frame: pd.DataFrame, terms: Terms) -> None:
     def tell(kind: str, content: list[Any]) -> None:
         outbox.put([kind, key, inbox.name, content])
 
+    trials = Trials(frame)
+    models = trials.models(np.arange(len(frame)))
     try:
+        try:  # before it asks: a new worker imports for seconds, and what it is lent others have not
+            check_once(sweep, *((model.endpoint, model.name) for model in models))
+        except ModelError as problem:
+            raise ModelError(f"worker {_worker().address}: {problem}") from None
         tell("ask", [_worker().address])
         ticket = _ticket(inbox, key)
         if ticket is None:
             return
-        trials = Trials(frame)
-        rows = np.array(ticket.places)
-        try:
-            check_once(sweep, *((model.endpoint, model.name) for model in trials.models(rows)))
-        except ModelError as problem:
-            raise ModelError(f"worker {_worker().address}: {problem}") from None
         teach(ticket.lessons)
         budget_usd = None if ticket.money is None else (ticket.money + 0.5) / 1e12  # not a picodollar less
         purse, sink = Purse(budget_usd, ticket.tokens), Sink()
@@ -119,7 +119,7 @@ def answer(sweep: str, key: str, frame: pd.DataFrame, terms: Terms) -> None:
             terms, max_concurrency=ticket.max_concurrency, deadline_s=ticket.deadline_s, share=ticket.share
         )
         run = Run(sweep, cast(Store, sink), Texts(frame), purse, terms)
-        over = asyncio.run_coroutine_threadsafe(run.main(trials, rows), background_loop())
+        over = asyncio.run_coroutine_threadsafe(run.main(trials, np.array(ticket.places)), background_loop())
         over.add_done_callback(lambda _: sink.close())
         try:
             _pass_on(run, sink, tell, key, ticket.share)
@@ -129,7 +129,7 @@ def answer(sweep: str, key: str, frame: pd.DataFrame, terms: Terms) -> None:
             run.leave()
         if run.problem is not None and not run.failures:
             raise run.problem
-        tell("end", list(_outcome(run, lessons({model.endpoint for model in trials.models(rows)}), purse.spent)))
+        tell("end", list(_outcome(run, lessons({model.endpoint for model in models}), purse.spent)))
     finally:
         inbox.close()
         outbox.close()

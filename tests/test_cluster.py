@@ -16,6 +16,7 @@ import distributed
 import numpy as np
 import pandas as pd
 import pytest
+from distributed.core import Status
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -320,11 +321,11 @@ def test_a_worker_that_nobody_replaces(server: Loopback) -> None:
         distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
         distributed.Client(cluster) as client,
     ):
-        job = rk.start(trials, client=client, max_concurrency=1, budget_usd=10, deadline_s=60)
+        job = rk.start(trials, client=client, max_concurrency=1, budget_usd=10, deadline_s=300)
         wait_for(lambda: job.done >= 1)
         busy = next(address for address, tasks in client.run(_is_sending).items() if tasks)
         nanny = next(nanny for nanny in cluster.workers.values() if nanny.worker_address == busy)
-        nanny.auto_restart = False
+        nanny.status = Status.closing_gracefully  # it starts no other
         os.kill(nanny.pid, signal.SIGKILL)
         frame = job.wait(progress=False)
 
