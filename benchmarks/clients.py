@@ -1,7 +1,7 @@
 """Clients of the speed benchmark, each run in a process of its own: ``python benchmarks/clients.py NAME BASE …``.
 
 Each warms up with a few calls that are not counted (connections, LiteLLM's late imports), makes the sweep, and prints
-one line of JSON: seconds, CPU milliseconds a trial, peak memory.
+one line of JSON: seconds, CPU milliseconds a trial, peak memory. Those of other tools stand in `peers.py`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from workload import MODELS, STYLES, TEMPERATURES, Stopwatch, article, instruction, peak_mb, requests
-
-_WARM = 20
+from workload import MODELS, STYLES, TEMPERATURES, WARM_UP, Stopwatch, article, counts, instruction, peak_mb, requests
 
 
 def raw(base: str, concurrency: int, articles: int) -> None:
@@ -37,97 +35,70 @@ def raw(base: str, concurrency: int, articles: int) -> None:
             await asyncio.gather(*(work() for _ in range(concurrency)))
         return titles
 
-    asyncio.run(send(requests(1)[:_WARM]))
-    with Stopwatch() as watch:
+    asyncio.run(send(requests(1, WARM_UP)[:20]))
+    with Stopwatch(base) as watch:
         frame = pd.DataFrame({"title": asyncio.run(send(requests(articles)))})
     watch.report(len(frame))
 
 
-def litellm(base: str, concurrency: int, articles: int) -> None:
-    """A loop around `litellm.acompletion`, as its documentation shows it."""
-    from retitlekit.providers import litellm
-
-    door = litellm()
-
-    async def send(bodies: list[dict[str, Any]]) -> list[str]:
-        todo = iter(bodies)
-        titles = []
-
-        async def work() -> None:
-            for body in todo:
-                call = {**body, "model": f"openai/{body['model']}", "api_base": base, "api_key": "none"}
-                titles.append((await door.acompletion(**call)).choices[0].message.content)
-
-        await asyncio.gather(*(work() for _ in range(concurrency)))
-        return titles
-
-    async def main() -> None:
-        await send(requests(1)[:_WARM])
-        with Stopwatch() as watch:
-            frame = pd.DataFrame({"title": await send(requests(articles))})
-        watch.report(len(frame))
-
-    asyncio.run(main())
-
-
-def _plan(
-    base: str, articles: int, styles: tuple[str, ...] = STYLES, models: Any = None, repeats: int = 1
+def plan_of(
+    base: str, articles: range, styles: tuple[str, ...] = STYLES, models: Any = None, repeats: int = 1
 ) -> pd.DataFrame:
+    """The sweep: 40 trials for each article."""
     import retitlekit as rk
 
     prompts = [rk.Prompt(f"style {n}", instruction(style) + "\n\n{{ body | safe }}") for n, style in enumerate(styles)]
-    texts = [rk.Article(f"a{number}", f"Report {number}", article(number)) for number in range(articles)]
+    texts = [rk.Article(f"a{number}", f"Report {number}", article(number)) for number in articles]
     models = models or [rk.Model(f"openai/{name}", api_base=base) for name in MODELS]
     return rk.plan(prompts, texts, models=models, temperatures=TEMPERATURES, repeats=repeats)
 
 
-def retitlekit(base: str, concurrency: int, articles: int) -> None:
-    """Plan, send, store, frame; then the same sweep again, from the store. Concurrency 0 lets it find its own."""
+def retitlekit(base: str, concurrency: int, articles: int, folder: str = "") -> None:
+    """Plan, send, store, frame. Concurrency 0 lets it find its own; a folder is a store that is there, or will be."""
     import retitlekit as rk
 
     options: Any = {"max_concurrency": concurrency or None, "progress": False}
-    with tempfile.TemporaryDirectory() as folder:
-        rk.run(_plan(base, 1)[:_WARM], store=f"{folder}/warm", **options)
-        with Stopwatch() as watch:
-            frame = rk.run(_plan(base, articles), store=folder, **options)
-        with Stopwatch() as again:
-            second = rk.run(_plan(base, articles), store=folder, **options)
+    with tempfile.TemporaryDirectory() as scratch:
+        rk.run(plan_of(base, range(WARM_UP, WARM_UP + 1))[:20], store=f"{scratch}/warm", **options)
+        with Stopwatch(base) as watch:
+            frame = rk.run(plan_of(base, range(articles)), store=folder or f"{scratch}/sweep", **options)
     assert (frame.status == "ok").all()
-    assert second.cached.all()
-    assert second.title.tolist() == frame.title.tolist()
-    watch.report(len(frame), cached_s=again.wall_s)
+    watch.report(len(frame), version=rk.__version__)
 
 
-def retitlekit_slow(base: str, concurrency: int, articles: int) -> None:
-    """The same with LiteLLM making each call, as for a provider of another protocol."""
+def through_litellm() -> None:
+    """From now on, this process takes LiteLLM's own way for each call."""
     from retitlekit import providers
 
     async def no_route(routes: object, call: object) -> None:
         """As when LiteLLM speaks another protocol."""
 
     providers.Routes.find = no_route  # type: ignore[method-assign]
-    retitlekit(base, concurrency, articles)
+
+
+def retitlekit_slow(base: str, concurrency: int, articles: int, folder: str = "") -> None:
+    """The same with LiteLLM making each call, as for a provider of another protocol."""
+    through_litellm()
+    retitlekit(base, concurrency, articles, folder)
 
 
 def growing(base: str, concurrency: int, articles: int) -> None:
     """A finished sweep again, and then with one prompt more."""
-    from server import counts
-
     import retitlekit as rk
 
     options: Any = {"max_concurrency": concurrency or None, "progress": False}
     with tempfile.TemporaryDirectory() as folder:
         with Stopwatch() as first:
-            frame = rk.run(_plan(base, articles), store=folder, **options)
+            frame = rk.run(plan_of(base, range(articles)), store=folder, **options)
         sent = counts(base)["requests"]
         times = []
         for _ in range(3):
-            trials = _plan(base, articles)
+            trials = plan_of(base, range(articles))
             with Stopwatch() as again:
                 rk.run(trials, store=folder, **options)
             times.append(again.wall_s)
         assert counts(base)["requests"] == sent
-        grown = rk.run(_plan(base, articles, (*STYLES, "a title that rhymes")), store=folder, **options)
+        grown = rk.run(plan_of(base, range(articles), (*STYLES, "a title that rhymes")), store=folder, **options)
         new = counts(base)
     first.report(
         len(frame),
@@ -144,7 +115,7 @@ def million(base: str, concurrency: int, articles: int) -> None:  # noqa: ARG001
 
     with tempfile.TemporaryDirectory() as folder:
         models = [rk.Model("baseline/prefix", name=f"m{number}") for number in range(2)]
-        trials = _plan(base, articles, models=models, repeats=25)
+        trials = plan_of(base, range(articles), models=models, repeats=25)
         half = len(trials) // 2
         with Stopwatch() as first:
             rk.run(trials[:half], store=folder, progress=False)
@@ -161,7 +132,7 @@ def million(base: str, concurrency: int, articles: int) -> None:  # noqa: ARG001
 def planned(base: str, concurrency: int, articles: int) -> None:  # noqa: ARG001
     """A plan alone."""
     with Stopwatch() as watch:
-        trials = _plan(base, articles, repeats=25)
+        trials = plan_of(base, range(articles), repeats=25)
     watch.report(len(trials))
 
 
@@ -170,7 +141,7 @@ import sys; sys.path[:0] = [{here!r}]
 import clients, retitlekit as rk, tempfile
 options = dict(max_concurrency={concurrency}, store=tempfile.mkdtemp())
 clients.retitlekit({base!r}, {concurrency}, 1)
-job = rk.start(clients._plan({base!r}, {articles}), **options)
+job = rk.start(clients.plan_of({base!r}, range({articles})), **options)
 """
 
 
@@ -204,5 +175,5 @@ def kernel(base: str, concurrency: int, articles: int) -> None:
 
 
 if __name__ == "__main__":
-    name, address, at_once, number = sys.argv[1:]
-    globals()[name](address, int(at_once), int(number))
+    name, address, at_once, number, *rest = sys.argv[1:]
+    globals()[name](address, int(at_once), int(number), *rest)

@@ -5,8 +5,8 @@
     with running("--latency-ms", "200") as base: ...  # base is ".../v1"
 
 The reply depends on the request alone and looks like a title. ``--tail`` draws each latency from a heavy tail
-(log-uniform, 50 ms to 5 s) by a hash of the body, so that every client meets the same ones. `counts(base)` tells
-how many requests came and how many of them were the same.
+(log-uniform, 50 ms to 5 s) by a hash of the body, so that every client meets the same ones. `workload.counts(base)`
+tells how many requests came, how many of them were the same, and how many were under way at once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import json
 import re
 import subprocess
 import sys
-import urllib.request
+import time
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -39,11 +39,25 @@ def title_of(body: bytes) -> str:
     return f"Council votes on plan {hashlib.blake2b(body, digest_size=6).hexdigest()}"
 
 
+class Desk:
+    """What the server was asked, over all its connections."""
+
+    def __init__(self, latency_s: float, tail: bool) -> None:
+        self.latency_s, self.tail = latency_s, tail
+        self.seen: Counter[bytes] = Counter()
+        self.under_way = self.most = 0
+
+    def counts(self) -> dict[str, float]:
+        """Requests so far, those of them that had been seen before, the most under way at once; CPU seconds used."""
+        requests, cpu_s = self.seen.total(), time.process_time()
+        return {"requests": requests, "repeated": requests - len(self.seen), "most": self.most, "cpu_s": cpu_s}
+
+
 class Connection(asyncio.Protocol):
     """One keep-alive connection; requests are answered in order."""
 
-    def __init__(self, latency_s: float, tail: bool, seen: Counter[bytes]) -> None:
-        self.latency_s, self.tail, self.seen = latency_s, tail, seen
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
         self.buffer = b""
 
     def connection_made(self, transport: Any) -> None:
@@ -64,20 +78,26 @@ class Connection(asyncio.Protocol):
 
     def answer(self, head: bytes, body: bytes) -> None:
         """Answer one request, after its latency."""
+        desk = self.desk
         if head.startswith(b"GET"):
-            kind = "counts" if b"/counts" in head[:40] else "models"
-            counts = {"requests": self.seen.total(), "repeated": self.seen.total() - len(self.seen)}
             models = {"object": "list", "data": [{"id": f"model-{name}", "object": "model"} for name in "ab"]}
-            self.reply(json.dumps(counts if kind == "counts" else models).encode())
+            self.reply(json.dumps(desk.counts() if b"/counts" in head[:40] else models).encode())
             return
         digest = hashlib.blake2b(body, digest_size=12).digest()
-        self.seen[digest] += 1
+        desk.seen[digest] += 1
+        desk.under_way += 1
+        desk.most = max(desk.most, desk.under_way)
         reply = self.completion(body)
-        delay = tail_latency_s(digest) if self.tail else self.latency_s
+        delay = tail_latency_s(digest) if desk.tail else desk.latency_s
         if delay:
-            asyncio.get_running_loop().call_later(delay, self.reply, reply)
+            asyncio.get_running_loop().call_later(delay, self.answered, reply)
         else:
-            self.reply(reply)
+            self.answered(reply)
+
+    def answered(self, payload: bytes) -> None:
+        """Its latency is over."""
+        self.desk.under_way -= 1
+        self.reply(payload)
 
     def completion(self, body: bytes) -> bytes:
         """The JSON of the reply."""
@@ -103,9 +123,9 @@ class Connection(asyncio.Protocol):
 
 async def serve(latency_s: float, tail: bool, port: int) -> None:
     """Serve until cancelled."""
-    seen: Counter[bytes] = Counter()
+    desk = Desk(latency_s, tail)
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(latency_s, tail, seen), "127.0.0.1", port, backlog=2048)
+    server = await loop.create_server(lambda: Connection(desk), "127.0.0.1", port, backlog=2048)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", flush=True)
     await server.serve_forever()
 
@@ -120,12 +140,6 @@ def running(*arguments: str) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait()
-
-
-def counts(base: str) -> dict[str, int]:
-    """Requests so far, and how many of them had been seen before."""
-    with urllib.request.urlopen(f"{base}/counts") as answer:
-        return dict(json.load(answer))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import os
 import random
 import resource
 import time
-from collections.abc import Iterator
+import urllib.request
 from typing import Any
 
 MODELS = ("model-a", "model-b")
@@ -28,6 +28,7 @@ STYLES = (
     "a title with a verb first",
     "a title for a science page",
 )
+WARM_UP = 1_000_000  # the article of calls that are not counted; no sweep has it
 _WORDS = (
     "harbour council river market winter engine library railway garden teacher committee signal village museum budget "
     "weather station orchard letter student bridge hospital forest festival newspaper window factory captain island"
@@ -45,17 +46,24 @@ def instruction(style: str) -> str:
     return f"You retitle news articles. Write {style}. Answer with the title only."
 
 
-def requests(articles: int) -> list[dict[str, Any]]:
+def messages(articles: int, first: int = 0) -> list[str]:
+    """What models are told, 10 for each article."""
+    texts = [article(number) for number in range(first, first + articles)]
+    return [f"{instruction(style)}\n\n{text}" for text, style in itertools.product(texts, STYLES)]
+
+
+def requests(articles: int, first: int = 0) -> list[dict[str, Any]]:
     """Bodies of chat completions, 40 for each article."""
-    texts = [article(number) for number in range(articles)]
     return [
-        {
-            "model": model,
-            "temperature": heat,
-            "messages": [{"role": "user", "content": f"{instruction(style)}\n\n{text}"}],
-        }
-        for text, style, model, heat in itertools.product(texts, STYLES, MODELS, TEMPERATURES)
+        {"model": model, "temperature": heat, "messages": [{"role": "user", "content": text}]}
+        for text, model, heat in itertools.product(messages(articles, first), MODELS, TEMPERATURES)
     ]
+
+
+def counts(base: str) -> dict[str, float]:
+    """What `server.py` was asked so far: see its `Desk.counts`."""
+    with urllib.request.urlopen(f"{base}/counts") as answer:
+        return dict(json.load(answer))
 
 
 def cpu_s() -> float:
@@ -70,22 +78,24 @@ def peak_mb() -> float:
 
 
 class Stopwatch:
-    """``with Stopwatch() as watch:`` then `watch.report(n)` prints what n trials took, as one line of JSON."""
+    """``with Stopwatch(base) as watch:`` then `watch.report(n)` prints what n trials took, as one line of JSON."""
+
+    def __init__(self, base: str = "") -> None:
+        self._base = base
 
     def __enter__(self) -> Stopwatch:
+        self._before = counts(self._base) if self._base else {}
         self._wall, self._cpu = time.perf_counter(), cpu_s()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.wall_s, self.used_s = time.perf_counter() - self._wall, cpu_s() - self._cpu
+        after = counts(self._base) if self._base else {}
+        self.asked = {name: after[name] - self._before[name] for name in ("requests", "repeated") if after}
+        self.asked |= {"most": after["most"]} if after else {}
 
     def report(self, trials: int, **more: Any) -> None:
-        """Print it."""
-        cpu_ms = 1000 * self.used_s / trials
-        print(json.dumps({"trials": trials, "s": self.wall_s, "cpu_ms": cpu_ms, "mb": peak_mb(), **more}), flush=True)
-
-
-def chunks(items: list[Any], size: int) -> Iterator[list[Any]]:
-    """Lists of at most `size`."""
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+        """Print it, with what the server counted meanwhile."""
+        cpu_ms = 1000 * self.used_s / max(1, trials)
+        told = {"trials": trials, "s": self.wall_s, "cpu_ms": cpu_ms, "mb": peak_mb(), **self.asked, **more}
+        print(json.dumps(told), flush=True)

@@ -13,7 +13,7 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -25,16 +25,17 @@ from retitlekit import models as _models
 from retitlekit.budgets import Amount, Purse
 from retitlekit.errors import ModelError
 from retitlekit.rows import Texts
-from retitlekit.runs import GRACE_S, Run, Terms, background_loop
+from retitlekit.runs import GRACE_S, Lesson, Run, Terms, background_loop, lessons, teach
 from retitlekit.store import Response, Store
 from retitlekit.trials import Trials
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LOOK_S = 0.05  # between two looks into an empty queue
-_SEND_S = 0.02  # between two messages to the client, at least
-_SEND_SHARE_S = 0.002  # the same for all workers together: the scheduler has a millisecond of work with each
+LOOK_S = 0.05  # between two looks into a queue
+_FIRST_LOOK_S = 0.005  # the client mostly replies at once
+_SEND_S = 0.05  # between two messages to the client, at least
+_SEND_SHARE_S = 0.005  # the same for all workers together: the scheduler has a millisecond of work with each
 
 
 class Ticket(NamedTuple):
@@ -46,6 +47,7 @@ class Ticket(NamedTuple):
     money: int | None  # picodollars
     tokens: int | None
     deadline_s: float | None
+    lessons: list[Lesson]  # what other workers have learnt
 
 
 class Outcome(NamedTuple):
@@ -54,6 +56,7 @@ class Outcome(NamedTuple):
     failures: dict[str, list[Any]]  # by trial id
     refused: dict[str, list[Any]]  # by endpoint: the error type and text that ended all its trials
     notes: list[str]
+    lessons: list[Lesson]
     money: int
     tokens: int
 
@@ -94,56 +97,64 @@ class Sink:
 def answer(sweep: str, key: str, frame: pd.DataFrame, terms: Terms) -> None:
     """The task of one chunk."""
     outbox, inbox = queue(sweep), queue(f"{key}-{uuid.uuid4().hex}")
+
+    def tell(kind: str, content: list[Any]) -> None:
+        outbox.put([kind, key, inbox.name, content])
+
+    trials = Trials(frame)
+    models = trials.models(np.arange(len(frame)))
     try:
-        outbox.put(["ask", key, [inbox.name, _worker().address]])
+        try:  # before it asks: a new worker imports for seconds, and what it is lent others have not
+            check_once(sweep, *((model.endpoint, model.name) for model in models))
+        except ModelError as problem:
+            raise ModelError(f"worker {_worker().address}: {problem}") from None
+        tell("ask", [_worker().address])
         ticket = _ticket(inbox, key)
         if ticket is None:
             return
-        frame, endpoints = _with_share(frame.iloc[ticket.places], ticket.share)
-        trials = Trials(frame)
-        rows = np.arange(len(frame))
-        try:
-            check_once(sweep, *((model.endpoint, model.name) for model in trials.models(rows)))
-        except ModelError as problem:
-            raise ModelError(f"worker {_worker().address}: {problem}") from None
-        terms = dataclasses.replace(terms, max_concurrency=ticket.max_concurrency, deadline_s=ticket.deadline_s)
+        teach(ticket.lessons)
         budget_usd = None if ticket.money is None else (ticket.money + 0.5) / 1e12  # not a picodollar less
         purse, sink = Purse(budget_usd, ticket.tokens), Sink()
+        terms = dataclasses.replace(
+            terms, max_concurrency=ticket.max_concurrency, deadline_s=ticket.deadline_s, share=ticket.share
+        )
         run = Run(sweep, cast(Store, sink), Texts(frame), purse, terms)
-        over = asyncio.run_coroutine_threadsafe(run.main(trials, rows), background_loop())
+        over = asyncio.run_coroutine_threadsafe(run.main(trials, np.array(ticket.places)), background_loop())
         over.add_done_callback(lambda _: sink.close())
         try:
-            _pass_on(run, sink, outbox, key, ticket.share)
+            _pass_on(run, sink, tell, key, ticket.share)
             over.result()
         finally:  # without a scheduler nobody would have the answers
             background_loop().call_soon_threadsafe(run.stop, 0)
             run.leave()
         if run.problem is not None and not run.failures:
             raise run.problem
-        outbox.put(["end", key, list(_outcome(run, endpoints, purse.spent))])
+        tell("end", list(_outcome(run, lessons({model.endpoint for model in models}), purse.spent)))
     finally:
         inbox.close()
         outbox.close()
 
 
-def _outcome(run: Run, endpoints: dict[str, str], spent: Amount) -> Outcome:
+def _outcome(run: Run, learnt: list[Lesson], spent: Amount) -> Outcome:
     return Outcome(
         failures={trial_id: list(failure) for trial_id, failure in run.failures.items()},
-        refused={endpoints[name]: [problem.error_type, str(problem)] for name, problem in run.refused.items()},
+        refused={endpoint: [problem.error_type, str(problem)] for endpoint, problem in run.refused.items()},
         notes=list(run.notes),
+        lessons=learnt,
         money=spent.money,
         tokens=spent.tokens,
     )
 
 
-def _pass_on(run: Run, sink: Sink, outbox: Any, key: str, share: float) -> None:
+def _pass_on(run: Run, sink: Sink, tell: Callable[[str, list[Any]], None], key: str, share: float) -> None:
     """Send the run's responses to the client until it has ended; end it when the client wants no more."""
     stopped = closed = False
     while not closed:
         closed = sink.closed  # looked at before the last ones are taken
         if responses := sink.take(0.2):
-            outbox.put(["answers", key, [list(response) for response in responses]])
-            time.sleep(max(_SEND_S, _SEND_SHARE_S / share))
+            tell("answers", [list(response) for response in responses])
+            if not closed:
+                time.sleep(max(_SEND_S, _SEND_SHARE_S / share))
         if not stopped and _unwanted(key):
             background_loop().call_soon_threadsafe(run.stop, GRACE_S)
             stopped = True
@@ -165,11 +176,13 @@ def _worker() -> Any:
 
 def _ticket(inbox: Any, key: str) -> Ticket | None:
     """The client's reply; None when there is nothing to send, or the chunk is wanted no more."""
+    pause_s = _FIRST_LOOK_S
     while not _unwanted(key):
         if replies := inbox.get(batch=True):  # never a blocking get: the scheduler would log each time that it ends
             places, *rest = replies[0]
             return Ticket(list(places), *rest) if places else None
-        time.sleep(LOOK_S)
+        time.sleep(pause_s)
+        pause_s = min(LOOK_S, 1.5 * pause_s)
     return None
 
 
@@ -177,17 +190,6 @@ def _unwanted(key: str) -> bool:
     """Whether the client cancelled this task, or is gone: dask tells its worker, and lets a thread run on."""
     task = _worker().state.tasks.get(key)
     return task is None or task.state == "cancelled"
-
-
-def _with_share(frame: pd.DataFrame, share: float) -> tuple[pd.DataFrame, dict[str, str]]:
-    """The trials with each model's rpm and tpm cut to a share, and the endpoints that were there before, by the new."""
-    cut: dict[str, str] = {}
-    for endpoint in frame["endpoint"].astype(str).unique():
-        model = _models.from_endpoint(endpoint, "any")
-        caps = {cap: getattr(model, cap) * share for cap in ("rpm", "tpm") if getattr(model, cap) is not None}
-        cut[endpoint] = dataclasses.replace(model, **caps).endpoint
-    frame = frame.assign(endpoint=frame["endpoint"].astype(str).map(cut))
-    return frame.reset_index(drop=True), {new: old for old, new in cut.items()}
 
 
 @lru_cache(maxsize=64)

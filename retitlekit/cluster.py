@@ -26,7 +26,7 @@ from retitlekit.chunks import LOOK_S, Outcome, Ticket, answer, lacks, queue
 from retitlekit.errors import CallError, ModelError, PlanError
 from retitlekit.models import Model
 from retitlekit.rows import Failure, Texts
-from retitlekit.runs import GRACE_S, Terms
+from retitlekit.runs import GRACE_S, Terms, lessons, teach
 from retitlekit.store import Response, Store
 from retitlekit.trials import Trials
 
@@ -73,8 +73,9 @@ class _Chunk:
     future: Any = None
     asked: tuple[str, str] | None = None  # the queue in which it waits for a ticket, and its worker
     ticket: Ticket | None = None
-    lent: Amount = _NOTHING
+    inbox: str = ""  # to which that ticket went
     worker: str = ""
+    lent: Amount = _NOTHING
     worst: dict[int, Amount] = field(default_factory=dict)  # of each row
     booked: Amount = _NOTHING  # of the answers to this ticket
     finished: bool = False
@@ -155,7 +156,7 @@ class Spread:
                 try:
                     step()
                 except Exception as found:  # noqa: BLE001 - a cluster fails in many ways; the sweep keeps its frame
-                    self.problem = self.problem or found
+                    self.problem = self.problem or self._client_gone() or found
             loop.call_soon_threadsafe(over.set)
 
         threading.Thread(target=work, name="retitlekit cluster", daemon=True).start()
@@ -176,11 +177,25 @@ class Spread:
             else:
                 self._hand_out()
                 self._lend()
+            time.sleep(LOOK_S)
+            if gone := self._client_gone():
+                raise gone
             self._listen()
             self._look_after()
+        self._listen()  # the last words of workers that were lost
+
+    def _client_gone(self) -> PlanError | None:
+        status = self._client.status
+        return None if status == "running" else PlanError(f"the dask client is {status}")
 
     def _count_workers(self) -> None:
-        self._workers, self._counted = max(1, len(self._client.nthreads())), time.monotonic()
+        """How many there are; what one has that is no more there can be lent to others."""
+        there = self._client.nthreads()
+        self._workers, self._counted = max(1, len(there)), time.monotonic()
+        self._listen()  # what it said before counts
+        for key, chunk in self._chunks.items():
+            if chunk.ticket and chunk.worker not in there:
+                self._settle(key, chunk, self._at_worst(chunk))
 
     def _cut(self, rows: list[int]) -> Iterator[list[int]]:
         some = self._frame.iloc[rows[:: max(1, len(rows) // 100)]]
@@ -213,11 +228,12 @@ class Spread:
             inbox, worker = chunk.asked
             rows = self._to_send(chunk)
             if not rows:
-                self._reply(inbox, Ticket([], 0.0, None, None, None, None))
+                self._reply(inbox, Ticket([], 0.0, None, None, None, None, []))
                 del self._chunks[key]
             elif ticket := self._ticket(key, chunk, rows, parts):
                 self._reply(inbox, ticket)
-                chunk.ticket, chunk.worker, chunk.asked, chunk.booked = ticket, worker, None, _NOTHING
+                chunk.ticket, chunk.inbox, chunk.worker, chunk.asked = ticket, inbox, worker, None
+                chunk.booked = _NOTHING
                 busy.add(worker)
 
     def _to_send(self, chunk: _Chunk) -> list[int]:
@@ -255,6 +271,7 @@ class Spread:
             chunk.lent.money if capped[0] else None,
             chunk.lent.tokens if capped[1] else None,
             None if self._ends == math.inf else max(0.01, self._ends - time.monotonic()),
+            lessons({self._trials.endpoint(row) for row in rows}),
         )
 
     def _part_of_budget(self, least: Amount, worst: list[Amount], idle: int) -> Amount:
@@ -270,37 +287,40 @@ class Spread:
         waiting.close()
 
     def _listen(self) -> None:
-        messages = self._outbox.get(batch=True)
-        if not messages:
-            time.sleep(LOOK_S)
-        for kind, key, content in messages:
+        for kind, key, inbox, content in self._outbox.get(batch=True):
             chunk = self._chunks.get(key)
-            if chunk is None:
-                continue  # called back before it began
-            if kind == "ask":
-                if chunk.ticket:  # it was begun before, on a worker that is gone
-                    self._settle(key, chunk, self._at_worst(chunk))
-                chunk.asked = (content[0], content[1])
-            elif kind == "answers":
+            if kind == "answers":  # whoever has them, and however late: they are paid for
                 for values in content:
                     self._answered(chunk, Response(*values))
-            else:
+            elif chunk is None:
+                pass  # called back before it began
+            elif kind == "ask":
+                if chunk.ticket:  # it was begun before, on a worker that is gone
+                    self._settle(key, chunk, self._at_worst(chunk))
+                chunk.asked = inbox, content[0]
+            elif inbox == chunk.inbox:  # else it was given up for lost, and has begun anew elsewhere
                 self._ended(key, chunk, Outcome(*content))
 
-    def _answered(self, chunk: _Chunk, response: Response) -> None:
+    def _answered(self, chunk: _Chunk | None, response: Response) -> None:
         row = self._rows[response.trial_id]
         known = response.input_tokens is not None and response.output_tokens is not None
         cost = response.cost_usd if response.cost_usd is not None else 0.0
         tokens = (response.input_tokens or 0) + (response.output_tokens or 0)
-        paid = Amount.of(cost, tokens) if known else chunk.worst.get(row, _NOTHING)
-        chunk.booked = Amount(chunk.booked.money + paid.money, chunk.booked.tokens + paid.tokens)
-        self._taken.add(row)
+        if chunk:
+            paid = Amount.of(cost, tokens) if known else chunk.worst.get(row, _NOTHING)
+            chunk.booked = Amount(chunk.booked.money + paid.money, chunk.booked.tokens + paid.tokens)
         self.cost_usd += cost
-        named = response._replace(run_id=self.run_id, model=self._trials.endpoint(row))
-        self._store.keep(self._texts.titled(named, row))
+        if row in self._taken:
+            return  # a worker that was taken for lost was not, and another has answered it too
+        self._taken.add(row)
+        self.failures.pop(response.trial_id, None)
+        self.skipped.discard(response.trial_id)
+        self._store.keep(self._texts.titled(response._replace(run_id=self.run_id), row))
 
     def _ended(self, key: str, chunk: _Chunk, outcome: Outcome) -> None:
         for trial_id, values in outcome.failures.items():
+            if self._is_over(self._rows[trial_id]):
+                continue
             self.failures[trial_id] = failure = Failure(*values)
             if self._terms.stop_at_error and self.problem is None:
                 self.problem = CallError(failure.error, error_type=failure.error_type)
@@ -308,6 +328,7 @@ class Spread:
         for endpoint, (error_type, error) in outcome.refused.items():
             self._refused[endpoint] = Failure(None, None, 0, error_type, f"not sent: {error}")
         self.notes.update(dict.fromkeys(outcome.notes))
+        teach(outcome.lessons)
         self._settle(key, chunk, Amount(outcome.money, outcome.tokens))
         self._over(key, chunk)
 
@@ -324,13 +345,12 @@ class Spread:
             self._left.append(again)
 
     def _at_worst(self, chunk: _Chunk) -> Amount:
-        """What a chunk whose worker is gone may have spent."""
+        """What a chunk whose worker is gone may have spent: of all that was lent to it, what its open rows can cost."""
         lost = [worst for row, worst in chunk.worst.items() if not self._is_over(row)]
-        return Amount(*(sum(each) for each in zip(chunk.booked, *lost, strict=True)))
+        most = (sum(each) for each in zip(chunk.booked, *lost, strict=True))
+        return Amount(*map(max, chunk.booked, map(min, chunk.lent, most)))
 
     def _look_after(self) -> None:
-        if self._client.status != "running":
-            raise PlanError(f"the dask client is {self._client.status}")
         for key, chunk in list(self._chunks.items()):
             status = chunk.future.status
             if status == "error":

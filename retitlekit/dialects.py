@@ -31,6 +31,15 @@ class Dialect:
     def __init__(self) -> None:
         self._instead: dict[str, str | None] = {}
 
+    @property
+    def lesson(self) -> dict[str, str | None]:
+        """Each parameter that was refused, and what goes instead, if anything does."""
+        return dict(self._instead)
+
+    def take(self, lesson: Mapping[str, str | None]) -> None:
+        """Know what another machine has learnt."""
+        self._instead.update(lesson)
+
     def spoken(self, temperature: float | None, params: Mapping[str, Any]) -> tuple[float | None, Mapping[str, Any]]:
         """Temperature and parameters as this model takes them."""
         if not self._instead:

@@ -89,6 +89,7 @@ class Lane:
         self.latency_s = 0.0  # running mean
         self._reply_tokens = 60.0  # running mean
         self._sent = self._taken = self._answers = 0
+        self._part = 1.0
         self._rpm = Bucket(rpm / 60 * _MARGIN, now) if rpm else None
         self._tpm = Bucket(tpm / 60 * _MARGIN, now) if tpm else None
         # concurrency
@@ -122,6 +123,19 @@ class Lane:
         # told by headers
         self._told: Bucket | None = None
         self._told_by = 0
+
+    def share(self, part: float, now: float) -> None:
+        """From now on, this part of all that is known of the endpoint; other machines have the rest."""
+        change, self._part = part / self._part, part
+        if change == 1:
+            return
+        for bucket in (self._rpm, self._tpm, self._told, self._pace):
+            if bucket:
+                bucket.set_rate(bucket.rate * change, now)
+        self._known *= change
+        self._full *= change
+        if self._ceiling < math.inf:  # what was too much for all
+            self.limit, self._ceiling = max(1.0, self.limit * change), max(1.0, self._ceiling * change)
 
     # -- before a request
 
@@ -361,8 +375,8 @@ class Lane:
                 if remaining < 1:
                     self.closed_until = max(self.closed_until, now + min(reset_s, _LONGEST_PAUSE_S))
         if rates:
-            self._told = told or Bucket(min(rates), now)
-            self._told.set_rate(min(rates), now)
+            self._told = told or Bucket(self._part * min(rates), now)
+            self._told.set_rate(self._part * min(rates), now)
 
 
 def _told(headers: Mapping[str, str], what: str) -> tuple[float | None, float | None, float | None]:

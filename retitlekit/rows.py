@@ -133,7 +133,7 @@ def fill(
     found = [responses.get(trial_id) for trial_id in ids]
     at = np.array([response is not None for response in found], dtype=bool)
     here = [texts.titled(r, row) for r, row in zip(found, rows.tolist(), strict=True) if r is not None]
-    ends = {i: failures[ids[i]] for i in np.flatnonzero(~at).tolist() if ids[i] in failures}
+    ends = {i: failure for i in np.flatnonzero(~at).tolist() if (failure := failures.get(ids[i]))}
     columns = {}
     for name in RUN_COLUMNS:
         values = np.full(len(rows), None, dtype=object)

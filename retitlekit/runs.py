@@ -13,10 +13,11 @@ import os
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -49,6 +50,7 @@ class Terms:
     hedge_after: float | None = None
     deadline_s: float | None = None
     stop_at_error: bool = False
+    share: float = 1.0  # of what each endpoint takes; other machines have the rest
 
 
 class Run:
@@ -106,6 +108,7 @@ class Run:
         if self._terms.deadline_s is not None:
             cut = loop.call_later(self._terms.deadline_s - (time.monotonic() - self._began), self._end_time)
         for crew in self._crews:
+            crew.lane.share(self._terms.share, time.monotonic())
             _watchers(crew.lane).add(self._wake)
         try:
             while self._open and not self._stopping and not self._late:
@@ -464,6 +467,24 @@ def _watchers(lane: Lane) -> set[asyncio.Event]:
 def _dialect(trial: Trial) -> Dialect:
     kind = trial.model.endpoint, repr(trial.params)
     return _dialects.get(kind) or _dialects.setdefault(kind, Dialect())
+
+
+Lesson = list[Any]  # endpoint, parameters as text, and `Dialect.lesson`; travels as JSON would
+
+
+def lessons(endpoints: Collection[str]) -> list[Lesson]:
+    """What this process has learnt of the dialects of these endpoints."""
+    return [
+        [endpoint, params, dialect.lesson]
+        for (endpoint, params), dialect in tuple(_dialects.items())
+        if endpoint in endpoints and dialect.lesson
+    ]
+
+
+def teach(learnt: Iterable[Lesson]) -> None:
+    """Know what another process has learnt."""
+    for endpoint, params, lesson in learnt:
+        _dialects.setdefault((endpoint, params), Dialect()).take(lesson)
 
 
 _starting = threading.Lock()

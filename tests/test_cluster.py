@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import distributed
+import numpy as np
 import pandas as pd
 import pytest
+from distributed.core import Status
 from hypothesis import given
 from hypothesis import strategies as st
 
 import retitlekit as rk
-from retitlekit.chunks import Ticket, _with_share, lacks
-from retitlekit.cluster import Shares
-from retitlekit.store import Store
+from retitlekit.budgets import Purse
+from retitlekit.chunks import Ticket, lacks
+from retitlekit.cluster import Shares, Spread
+from retitlekit.rows import Texts
+from retitlekit.runs import Terms
+from retitlekit.store import Response, Store
+from retitlekit.trials import Trials
 
 from .loopback import Fault, Loopback, echo
 
@@ -153,17 +160,6 @@ def test_a_deadline_holds_for_all(server: Loopback, client: distributed.Client) 
     assert {"ok", "skipped_budget"} <= set(frame.status) <= {"ok", "skipped_budget", "error"}
 
 
-@pytest.mark.parametrize(("caps", "cut"), [({"rpm": 60, "tpm": 9000}, {"rpm": 15.0, "tpm": 2250.0}), ({}, {})])
-def test_rate_limits_are_shared(server: Loopback, caps: dict[str, int], cut: dict[str, float]) -> None:
-    """A worker sends by its part of a model's rpm and tpm, and the client knows which model that was."""
-    model = rk.Model("openai/model-a", api_base=server.base, **caps)
-    frame, before = _with_share(plan(server, models=model), 0.25)
-    (told,) = map(json.loads, frame.endpoint.unique())
-
-    assert cut == {name: value for name, value in told.items() if name in ("rpm", "tpm")}
-    assert {frame.endpoint[0]: model.endpoint} == before
-
-
 def test_concurrency_holds_for_all(server: Loopback, client: distributed.Client) -> None:
     """Workers together have no more requests under way than asked for."""
     run(plan(server), client, max_concurrency=5)
@@ -266,7 +262,7 @@ def test_shares_are_never_exceeded(requests: int | None, moves: list[int | None]
             if out:
                 shares.settle(out.pop(0))
         elif shares.has(parts):
-            out.append(Ticket([0], *shares.lend(parts), None, None, None))
+            out.append(Ticket([0], *shares.lend(parts), None, None, None, []))
 
         assert sum(ticket.share for ticket in out) <= 1 + 1e-9
         assert requests is None or sum(ticket.max_concurrency or 0 for ticket in out) <= requests
@@ -278,8 +274,138 @@ def test_a_share_is_free_again() -> None:
     for parts in (3, 7, 2):
         out = []
         while shares.has(parts):
-            out.append(Ticket([0], *shares.lend(parts), None, None, None))
+            out.append(Ticket([0], *shares.lend(parts), None, None, None, []))
         for ticket in out:
             shares.settle(ticket)
 
     assert (1.0, 7) == shares.lend(1)
+
+
+def refusing_temperature(body: dict[str, Any], nth: int) -> Any:
+    if "temperature" in body:
+        return Fault(400, "Unsupported parameter: 'temperature' is not supported with this model.")
+    return echo(body, nth)
+
+
+def test_dialects_travel(server: Loopback, client: distributed.Client) -> None:
+    """What workers learnt a model to refuse is known here afterwards, and what is known here they need not learn."""
+    server.answer = refusing_temperature
+    prompts = [rk.Prompt(f"no {n}", f"Rewrite no {n}: {{{{ title | safe }}}}") for n in range(3)]
+    first, second, third = (plan(server, prompts=prompt, temperatures=0.5) for prompt in prompts)
+    with pytest.warns(rk.RetitlekitWarning, match="takes no temperature"):
+        frame = run(first, client, max_concurrency=2)
+    refused = sum("temperature" in body for body in server.bodies)
+    rk.run(second, progress=False)
+    here = sum("temperature" in body for body in server.bodies)
+    client.run(_forget)
+    run(third, client, max_concurrency=2)
+
+    assert frame.effective_temperature.isna().all()
+    assert 1 <= refused <= 2  # each worker once
+    assert here == refused
+    assert sum("temperature" in body for body in server.bodies) == refused
+
+
+def _forget() -> None:
+    from retitlekit.runs import _dialects
+
+    _dialects.clear()
+
+
+def test_a_worker_that_nobody_replaces(server: Loopback) -> None:
+    """What a lost worker had been lent is lent to those that are left: with all of it gone, they would wait forever."""
+    server.latency_s = 0.1
+    model = rk.Model("openai/model-a", api_base=server.base, input_cost_per_token=1e-4, output_cost_per_token=1e-3)
+    trials = plan(server, models=model, articles=ARTICLES[:10], max_tokens=20)
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        job = rk.start(trials, client=client, max_concurrency=1, budget_usd=10, deadline_s=300)
+        wait_for(lambda: job.done >= 1)
+        busy = next(address for address, tasks in client.run(_is_sending).items() if tasks)
+        nanny = next(nanny for nanny in cluster.workers.values() if nanny.worker_address == busy)
+        nanny.status = Status.closing_gracefully  # it starts no other
+        os.kill(nanny.pid, signal.SIGKILL)
+        frame = job.wait(progress=False)
+
+    assert ["ok"] == frame.status.unique().tolist()
+    assert 1 == server.most_busy
+    assert len(server.bodies) <= len(trials) + 2  # one under way, and what came just before
+
+
+def _is_sending() -> bool:
+    from retitlekit.runs import _active
+
+    return bool(_active)
+
+
+def test_a_killed_worker_under_a_budget(server: Loopback, client: distributed.Client) -> None:
+    """What is billed stays within the budget when a worker dies, its lost answers included; little room is wasted."""
+    trials = plan(server, max_tokens=20, repeats=6)
+    job = rk.start(trials, client=client, max_concurrency=4, budget_usd=1.6)
+    wait_for(lambda: job.done >= 20)
+    os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+    with pytest.warns(rk.RetitlekitWarning, match="stopped by budget_usd"):
+        frame = job.wait(progress=False)
+    billed = sum(server.answered.values()) * (50 * 1e-4 + 9 * 1e-3)
+
+    assert {"ok", "skipped_budget"} == set(frame.status)
+    assert frame.cost_usd.sum() <= billed <= 1.6
+
+
+class Scripted:
+    """A dask client with one worker, which dies in its first chunk of three trials; one of its answers comes late."""
+
+    status = "running"
+
+    def __init__(self) -> None:
+        self.parts: dict[str, pd.DataFrame] = {}
+        self.futures: dict[str, SimpleNamespace] = {}
+        self.now: list[Any] = []
+        self.later: list[Any] = []
+
+    def nthreads(self) -> dict[str, int]:
+        return {"tcp://one": 1}
+
+    def submit(self, *arguments: Any, key: str, pure: bool) -> SimpleNamespace:
+        self.parts[key] = next(each for each in arguments if isinstance(each, pd.DataFrame))
+        self.now.append(["ask", key, key, ["tcp://one"]])
+        dead = distributed.KilledWorker(key, None, 0)
+        self.futures[key] = SimpleNamespace(status="pending", cancel=lambda: None, exception=lambda: dead)
+        return self.futures[key]
+
+    def queue(self, name: str, client: object = None) -> SimpleNamespace:
+        return SimpleNamespace(get=self.get, put=lambda _: self.answer(name), close=lambda: None)
+
+    def answer(self, key: str) -> None:
+        answers = [
+            list(Response(trial_id, "", 0.0, 0.1, 1, "Council votes", "stop", 9, 9, 0.01, 0.0, "any"))
+            for trial_id in self.parts[key].trial_id
+        ]
+        if key != next(iter(self.parts)):
+            self.now += [["answers", key, key, answers], ["end", key, key, [{}, {}, [], [], 0, 0]]]
+            return
+        self.now.append(["answers", key, key, answers[:1]])
+        self.later.append(["answers", key, key, answers[:2]])
+        self.futures[key].status = "error"
+
+    def get(self, batch: bool) -> list[Any]:
+        messages, self.now, self.later = self.now, self.later, []
+        return messages
+
+
+def test_late_answers(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that arrives after its worker was given up is kept, and its trial has not failed as well."""
+    client = Scripted()
+    monkeypatch.setattr("retitlekit.cluster.queue", client.queue)
+    trials = plan(server, articles=ARTICLES[:12], repeats=1)
+    store, texts = Store("late"), Texts(trials)
+    spread = Spread("run", store, texts, Purse(), Terms(), client=client, frame=trials)
+    asyncio.run(spread.main(Trials(trials), np.arange(12)))
+    store.close()
+
+    assert spread.problem is None
+    assert [2] == [n for n, trial_id in enumerate(trials.trial_id) if trial_id in spread.failures]
+    assert 11 == len(spread.responses)
+    assert {"KilledWorker"} == {failure.error_type for failure in spread.failures.values()}

@@ -139,6 +139,39 @@ def test_headers(told: dict[str, str], closed: float, rate: float | None) -> Non
     assert (lane._told and lane._told.rate) == (rate and pytest.approx(rate))
 
 
+@pytest.mark.parametrize("parts", [(0.25,), (0.5, 1.0, 0.25), (0.25, 1.0)])
+def test_a_share_of_what_is_told(parts: tuple[float, ...]) -> None:
+    """A lane sends by its last share of `rpm`, of `tpm` and of what headers tell, whatever it had before."""
+    told = {"x-ratelimit-remaining-requests": "3000", "x-ratelimit-reset-requests": "60s"}
+    sent = []
+    for caps, heard in (({"rpm": 600}, {}), ({"tpm": 60_000}, {}), ({}, told)):
+        lane, now = Lane(0.0, **caps), 0.0
+        for part in parts:
+            lane.share(part, 0.0)
+        while (now := now + lane.wait_s(now)) < 120:
+            lane.accepted(lane.send(now), now, heard, 100)
+            now += 0.001
+        sent.append(lane._sent / 120)
+
+    whole = [10, 10, 50]  # a second
+    assert all(
+        0.9 * rate * parts[-1] <= each <= 1.05 * rate * parts[-1] for rate, each in zip(whole, sent, strict=True)
+    )
+
+
+def test_a_share_of_what_was_learnt() -> None:
+    """The rate that a lane learnt from refusals stays known, whatever its share: half of it with half the share."""
+    lane = Lane(0.0)
+    simulate(lane, LIMITERS["bucket of a minute"](600))
+    lane.share(0.5, SECONDS)
+    assert lane._pace is not None
+    half = lane._pace.rate
+    lane.share(1.0, SECONDS)
+
+    assert 5 == pytest.approx(half, rel=0.1)
+    assert 10 == pytest.approx(lane._pace.rate, rel=0.1)
+
+
 @pytest.mark.parametrize("latency_s", [0.02, 0.2])
 def test_a_healthy_endpoint_soon_gets_a_hundred_at_once(latency_s: float) -> None:
     """The number at once doubles while that brings more answers: a hundred in under two seconds at 200 ms."""
