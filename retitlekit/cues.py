@@ -5,7 +5,6 @@ Forms are listed one by one: a stemmer would take "wills" for "will" and "claims
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Literal
 
@@ -57,7 +56,9 @@ ATTRIBUTES = _words(
     """say says said claim claims claimed allege alleges alleged according warn warns warned argue argues argued insist
     insists insisted believe believes reportedly suggests suggest"""
 )
-HEDGED = re.compile(r"[:?\"“”«»„‘]|(?<!\w)'|\b(?:may|might|could|likely|possibl[ey])\b", re.IGNORECASE)
+HEDGES = _words("? : may might could likely possible possibly")
+SELVES = _words("it he she they we i")
+SURE = {"possible": _words("will"), "alleged": _words("guilty")}  # what nothing weaker makes good
 AUXILIARIES = _words(
     """is are was were be been being am do does did has have had will would can could shall should may might must to
     that     it's also still yet ever even"""
@@ -122,4 +123,4 @@ BEFORE_MAY = _words(
     "in on of since until by early late mid last this next from theresa"
 )  # then it is the month, or the prime minister
 ASKING = _words("how why what who when where which")
-QUOTES = frozenset("\"“”'")
+QUOTES = frozenset("\"“”'«»„‘")

@@ -37,12 +37,22 @@ _NOT_NAMES = frozenset(  # ranks, regions, and things in capitals: titles add th
     professor queen rabbi rep representative secretary sen senator sergeant sheikh sir speaker vice
     central eastern northern southern western
     km mm cm kg mph kph bn
-    ai ad ads asap atm cctv cd cds diy dna dvd dvds faq gdp gps id it no ok pc pcs phd pin pr qa suv tv tvs ufo vat vip
-    vs
+    ai ad ads asap atm bbq cctv cd cds ceo cfo da dept diy dna dvd dvds exec execs faq gdp govt gps id it mvp no ok pc
+    pcs phd pin pr qa suv tv tvs ufo vat vip vs
     """.split()
 )
-# Ordinary words that are a name more often than not where a title has them in capitals.
-_NAMES_TOO = frozenset("amazon bush chad commons congress easter islam jordan oracle phoenix senate".split())
+# Ordinary words that are names: of those that are frequent in 2,273 news articles, the ones that stand there with a
+# capital inside sentences four times in five, or oftener.
+_NAMES_TOO = frozenset(
+    """
+    academy amazon angel arsenal bell berry bob brooks brown bush butler carter catholic catholics chad commons congress
+    cooper cox dean democrat democrats duff eagles easter falcons fox frost gates gill glen hart harry hayes heath
+    heather hill islam jack james jordan ken labour lee lions lynch maria marion martin matt mike miller mills mitt
+    newton nick oliver oracle pacific palmer parker peel peter phoenix pierce potter rangers reds reeves reid republican
+    republicans reyes robin saints sanders senate sharks skinner smith spears spurs straw tapper telegraph thatcher
+    tigers trump turner twitter valentine villa virgin warner warren wasps webber wright
+    """.split()
+)
 _JOINING = frozenset(  # long words that Title Case leaves small
     """
     about after against amid amidst before between despite during from into near over since than that through toward
@@ -59,7 +69,7 @@ kosovo kosovar kosovars | thailand thai thais | cyprus cypriot cypriots | catalo
 flanders flemish | azerbaijan azeri azeris | australia australian aussie aussies | vatican papal pope holysee
 tory tories conservative conservatives | pm primeminister premier | mp mps memberofparliament | ceo chiefexecutive
 tb tuberculosis | aids hiv | ny nyc newyork | la losangeles | dc washington | f1 formulaone | g7 groupofseven
-utd united | oscars oscar academyaward academyawards | oap oaps pensioner pensioners
+utd united | oscars oscar academyaward academyawards | oap oaps pensioner pensioners | gop republican republicans
 g8 groupofeight | g20 groupoftwenty | ww1 wwi firstworldwar | ww2 wwii secondworldwar
 """
 # What a government's seat may stand for where it acts: "Moscow denies", but not "in Moscow".
@@ -300,8 +310,9 @@ def _claimed(tokens: list[_Token], english: bool) -> list[_Token]:
     for token in tokens:
         if not token.capital or token.word in _NOT_NAMES or token.word[0].isdigit() or len(token.word) < 2:
             continue
-        if token.text.casefold().endswith("n't"):
-            continue
+        before, apostrophe, after = token.text.casefold().partition("'")
+        if apostrophe and (after == "t" or before in STOP_WORDS):
+            continue  # Don't, I'm, They'd
         inner = not shouting and any(letter.isupper() or letter.isdigit() for letter in token.text[1:])
         if (
             (marked and not token.first)
@@ -345,7 +356,7 @@ def _is_known(token: _Token, known: list[_Names]) -> bool:
         or (acronym and word in names.initials)
         or ((len(word) > 5 or not word.isalpha()) and word in names.letters)
         or any(other in names.capitals or (len(other) > 8 and other in names.letters) for other in synonyms)
-        or (len(word) > 2 and not acronym and any(other.startswith(word) for other in names.capitals))
+        or (len(word) > 2 - token.second and not acronym and any(other.startswith(word) for other in names.capitals))
         or _has_kin(word, names)
         for names in known
     )

@@ -25,7 +25,7 @@ from retitlekit.cues import (
     BEFORE_MAY,
     CUE_STEMS,
     CUES,
-    HEDGED,
+    HEDGES,
     KIND_OF,
     NEGATES,
     OPEN,
@@ -35,7 +35,9 @@ from retitlekit.cues import (
     POSSIBLE,
     QUOTES,
     SAYING,
+    SELVES,
     SPEECH,
+    SURE,
     TAKES_TO,
     TO_COME,
     Kind,
@@ -44,8 +46,8 @@ from retitlekit.sentences import split_sentences
 from retitlekit.words import STOP_WORDS, stem
 
 _KEPT_TEXTS = 1024
-_WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*|[?;:,—–()\"“”]|(?<!\w)'(?=\w)")
-_BREAKS = frozenset("; — – ( ) but although though while whereas however instead because except".split())
+_WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*|[?;:,—–()\"“”«»„‘]|(?<!\w)'(?=\w)")
+_BREAKS = frozenset("; — – ( ) but although though while whereas however instead because except since".split())
 _HEADS = 3  # words of content that a qualifier governs first: "not [confirm] [meeting] [Putin]"
 _REACH = 9  # words after a qualifier that it can govern
 _FAR = ("den", "reject", "alleg", "accus", "suspect")  # these govern all that follows: "denied that …"
@@ -72,6 +74,7 @@ class _Clause(NamedTuple):
     place: int  # number of the sentence
     left: str | None  # the stem before the qualifier, None where it opens a clause
     gap: int  # words from there to the first head
+    beside: frozenset[str]  # the other words of its sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +174,8 @@ def _read(text: str) -> _Reading:
                 if scope:
                     left, gap = _before(tokens, at)
                     gap += next(n for n, word in enumerate(tokens[at:]) if _content(word) == scope[0])
-                    clauses.append(_Clause(kind, token, tuple(scope[:_HEADS]), place, left, gap))
+                    beside = frozenset(tokens[:at] + tokens[at + 1 :])
+                    clauses.append(_Clause(kind, token, tuple(scope[:_HEADS]), place, left, gap, beside))
                     held.setdefault(kind, set()).update(scope)
         governed.append({kind: frozenset(words) for kind, words in held.items()})
     counts = Counter(word for words in stems for word in words)
@@ -206,18 +210,20 @@ def lost_qualifiers(title: str, body: str, original_title: str = "") -> dict[Kin
     for part, tokens in enumerate(_parts(said.tokens)):
         stems = _stems(tokens) if part else said.stems
         for number, reading in enumerate(readings):
-            least = 0.5 if original_title and number == 0 else 0.6
+            is_old = bool(original_title) and number == 0
+            least = 0.5 if is_old else 0.6
             for clause in reading.clauses:
                 kind = KIND_OF[clause.kind]
                 if kind in lost or stems.isdisjoint(clause.heads):
                     continue
                 share = _share(stems, reading, clause.place)
                 first = clause.heads[0] in stems
-                told = share >= (least if first else least + 0.2) and (first or (kind == "negation" and not part))
+                near = len(stems.intersection(clause.heads)) > (not is_old) and kind == "negation" and not part
+                told = share >= (least if first else least + 0.2) and (first or near)
                 told |= first and _holds_all(stems, clause, reading)
                 if (
                     (told and not _is_qualified(tokens, clause, close=share >= _CLOSE))
-                    or (share >= 0.3 and _is_cut_out(tokens, clause))
+                    or (share >= 0.3 and (_is_cut_out(tokens, clause) or _is_made_sure(tokens, clause, reading)))
                 ) and not any(_is_bare(stems, clause, reading, other, share - 0.15) for other in readings):
                     lost[kind] = Lost(kind, clause.cue, reading.sentences[clause.place])
     more = *_turned_words(said, readings), *_lost_words(said, old), _lost_question(said, old), _lost_source(said, old)
@@ -276,7 +282,7 @@ def _lost_words(said: _Said, old: _Said) -> Iterator[Lost]:
         for kind in kinds:
             scope = _governed(old.tokens, at + 1, far=False)
             heads = [n for n, word in enumerate(said.tokens) if scope and _content(word) == scope[0]]
-            to_come = kind in TO_COME and any(_is_after_to(said.tokens, n) for n in heads)
+            to_come = kind in TO_COME and any(_is_to_come(said.tokens, n) for n in heads)
             if heads and new.isdisjoint(ACCEPTED[kind]) and not to_come:
                 yield Lost(KIND_OF[kind], token, old.text)
 
@@ -292,13 +298,21 @@ def _lost_question(said: _Said, old: _Said) -> Lost | None:
 
 
 def _lost_source(said: _Said, old: _Said) -> Lost | None:
-    """The word by which the original title said whose claim it is, if the title makes the claim its own."""
+    """The word by which the original title said whose claim it is, if the title makes the claim its own.
+
+    What hedges or quotes inside the claim itself names no source: it counts only where the title is new in it.
+    """
     at = next((n for n, token in enumerate(old.tokens) if token in ATTRIBUTES), None)
-    if at is None or not SPEECH.isdisjoint(said.tokens) or HEDGED.search(said.text):
+    if at is None or not QUOTES.isdisjoint(said.tokens):
         return None
-    ends = next((n for n in range(at, 0, -1) if old.tokens[n] in ",—–"), None)
-    claim = _stems(old.tokens[:ends] if ends is not None else old.tokens[at + 1 :])
-    return Lost("attribution", old.tokens[at], old.text) if 2 * len(claim & said.stems) > len(claim) else None
+    ends = next((n for n in range(at, 0, -1) if old.tokens[n] in ",—–"), at if old.tokens[at] == "according" else 0)
+    claim = old.tokens[:ends] if ends else old.tokens[at + 1 :]
+    told = _stems(claim)
+    if not (SPEECH | HEDGES).isdisjoint(set(said.tokens).difference(claim)):
+        return None
+    if claim[:1] and claim[0] in SELVES and not said.stems.isdisjoint(_stems(old.tokens[:at])):
+        return None  # "Apple says it will open a shop" is "Apple to open a shop"
+    return Lost("attribution", old.tokens[at], old.text) if 2 * len(told & said.stems) > len(told) else None
 
 
 def _holds_all(stems: frozenset[str], clause: _Clause, reading: _Reading) -> bool:
@@ -326,9 +340,11 @@ def _is_qualified(tokens: list[str], clause: _Clause, *, close: bool) -> bool:
     heads = [at for at, token in enumerate(tokens) if _content(token) in clause.heads]
     tokens = [token if stem(token) not in clause.heads or token in NEGATES else "·" for token in tokens]
     if not close:
-        return not accepted.isdisjoint(tokens) or (clause.kind in TO_COME and "to" in tokens[1:])
+        to_come = clause.kind in TO_COME and ("to" in tokens[1:] or any(tokens[at].endswith("ing") for at in heads))
+        return to_come or not accepted.isdisjoint(tokens)
     near = {token for at in heads for token in tokens[max(0, at - _NEAR) : at + _AFTER]}
-    return not accepted.isdisjoint(near) or (clause.kind in TO_COME and any(_is_after_to(tokens, at) for at in heads))
+    near -= clause.beside - {clause.cue}  # these qualify something else
+    return not accepted.isdisjoint(near) or (clause.kind in TO_COME and any(_is_to_come(tokens, at) for at in heads))
 
 
 def _is_cut_out(tokens: list[str], clause: _Clause) -> bool:
@@ -343,7 +359,7 @@ def _is_cut_out(tokens: list[str], clause: _Clause) -> bool:
             start += before.index(clause.left) + 1
         elif clause.left is not None or start:
             continue
-        to_come = clause.kind in TO_COME and _is_after_to(tokens, at)
+        to_come = clause.kind in TO_COME and _is_to_come(tokens, at)
         if clause.kind == "alleged":
             start, accepted = 0, accepted - SPEECH | ALLEGED
             to_come = not QUOTES.isdisjoint(tokens)
@@ -352,10 +368,17 @@ def _is_cut_out(tokens: list[str], clause: _Clause) -> bool:
     return False
 
 
-def _is_after_to(tokens: list[str], at: int) -> bool:
-    """Whether a verb has a headline's future before it: "to sign", "to be signed"."""
+def _is_made_sure(tokens: list[str], clause: _Clause, reading: _Reading) -> bool:
+    """Whether a title has "will" before what the article says may be, or "guilty" before what somebody alleges."""
+    heads = [at for at, token in enumerate(tokens) if _content(token) in clause.heads[:2]]
+    sure = SURE.get(clause.kind, frozenset()) - clause.beside - reading.weight.keys()
+    return any(not sure.isdisjoint(tokens[max(0, at - 3) : at]) for at in heads)
+
+
+def _is_to_come(tokens: list[str], at: int) -> bool:
+    """Whether a verb is a headline's future ("to sign", "to be signed") or no finite verb at all ("signing")."""
     before = [token for token in tokens[max(0, at - 4) : at] if token not in QUOTES]
-    return before[-1:] == ["to"] or before[-2:] == ["to", "be"]
+    return before[-1:] == ["to"] or before[-2:] == ["to", "be"] or tokens[at].endswith("ing")
 
 
 def _share(stems: frozenset[str], reading: _Reading, place: int) -> float:
