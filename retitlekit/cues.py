@@ -65,7 +65,8 @@ AUXILIARIES = _words(
 )
 OPEN = _words("? whether if")
 SPEECH = _words(
-    """say says said claim claims claimed allege alleges alleged allegedly reportedly warn warns warned tell tells told
+    """say says said claim claims claimed allege alleges alleged allegedly reportedly warn warns warned warning warnings
+    tell tells told
     argue argues argued insist insists insisted according believe believes believed think thinks announce announces
     announced admit admits admitted suggest suggests suggested report reports reported confirm confirms confirmed state
     states stated accuse accuses accused deny denies denied vow vows call calls called find finds found show shows
@@ -74,7 +75,7 @@ SPEECH = _words(
 )
 # What the title may hold instead of a kind's own words: always something at most as sure.
 ACCEPTED: Mapping[str, frozenset[str]] = {
-    "negation": NEGATIVE,
+    "negation": NEGATIVE | {"?"},
     "possible": POSSIBLE | ALLEGED | PLANNED | OPEN | _words("set fear fears risk risks threat chance danger"),
     "alleged": ALLEGED
     | POSSIBLE

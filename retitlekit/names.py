@@ -373,6 +373,8 @@ def _has_kin(word: str, names: _Names) -> bool:
     near = [other for other in names.words if other[:4] == front] if is_ordinary(word) else names.kin.get(front, ())
     if len(word) > 3 and any(_share_stem(word, other) for other in near):
         return True
+    if not word.isascii() and any(word[:-cut] in names.capitals for cut in (1, 2) if len(word) - cut > 2):
+        return True  # Russian and its kin decline names
     close = [other for other in names.capitals if abs(len(other) - len(word)) < 2] if len(word) > 5 else []
     return process.extractOne(word, close, scorer=fuzz.ratio, score_cutoff=85) is not None
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 from retitlekit.cues import (
@@ -177,6 +178,8 @@ def _read(text: str) -> _Reading:
                     beside = frozenset(tokens[:at] + tokens[at + 1 :])
                     clauses.append(_Clause(kind, token, tuple(scope[:_HEADS]), place, left, gap, beside))
                     held.setdefault(kind, set()).update(scope)
+            if token == "opposes":  # "warned against": no claim of its own, but nothing that it governs is bare
+                held.setdefault("negation", set()).update(_governed(tokens, at + 1, far=False))
         governed.append({kind: frozenset(words) for kind, words in held.items()})
     counts = Counter(word for words in stems for word in words)
     weight = {word: math.log(1 + len(sentences) / count) for word, count in counts.items()}
@@ -215,6 +218,10 @@ def lost_qualifiers(title: str, body: str, original_title: str = "") -> dict[Kin
             for clause in reading.clauses:
                 kind = KIND_OF[clause.kind]
                 if kind in lost or stems.isdisjoint(clause.heads):
+                    continue
+                if said.tokens[-1] == "?" and "?" not in clause.beside:
+                    continue
+                if kind == "negation" and _is_warning(tokens, reading.stems[clause.place], clause.heads):
                     continue
                 share = _share(stems, reading, clause.place)
                 first = clause.heads[0] in stems
@@ -283,7 +290,8 @@ def _lost_words(said: _Said, old: _Said) -> Iterator[Lost]:
             scope = _governed(old.tokens, at + 1, far=False)
             heads = [n for n, word in enumerate(said.tokens) if scope and _content(word) == scope[0]]
             to_come = kind in TO_COME and any(_is_to_come(said.tokens, n) for n in heads)
-            if heads and new.isdisjoint(ACCEPTED[kind]) and not to_come:
+            warned = kind == "negation" and _is_warning(said.tokens, old.stems, scope)
+            if heads and new.isdisjoint(ACCEPTED[kind]) and not (to_come or warned):
                 yield Lost(KIND_OF[kind], token, old.text)
 
 
@@ -338,13 +346,20 @@ def _is_qualified(tokens: list[str], clause: _Clause, *, close: bool) -> bool:
         return True
     accepted = ACCEPTED[clause.kind]
     heads = [at for at, token in enumerate(tokens) if _content(token) in clause.heads]
+    to_come = clause.kind in TO_COME and any(_is_to_come(tokens, at) for at in heads)
     tokens = [token if stem(token) not in clause.heads or token in NEGATES else "·" for token in tokens]
     if not close:
-        to_come = clause.kind in TO_COME and ("to" in tokens[1:] or any(tokens[at].endswith("ing") for at in heads))
-        return to_come or not accepted.isdisjoint(tokens)
+        return to_come or (clause.kind in TO_COME and "to" in tokens[1:]) or not accepted.isdisjoint(tokens)
     near = {token for at in heads for token in tokens[max(0, at - _NEAR) : at + _AFTER]}
     near -= clause.beside - {clause.cue}  # these qualify something else
-    return not accepted.isdisjoint(near) or (clause.kind in TO_COME and any(_is_to_come(tokens, at) for at in heads))
+    return to_come or not accepted.isdisjoint(near)
+
+
+def _is_warning(tokens: list[str], sentence: frozenset[str], heads: Sequence[str]) -> bool:
+    """Whether a title has as a warning on arms sales what the article has as a warning not to sell arms."""
+    if "warn" not in sentence or "warn" not in map(stem, tokens):
+        return False
+    return not any(before == "to" and _content(token) in heads for before, token in pairwise(tokens))
 
 
 def _is_cut_out(tokens: list[str], clause: _Clause) -> bool:
