@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -221,7 +221,7 @@ def lost_qualifiers(title: str, body: str, original_title: str = "") -> dict[Kin
                     continue
                 if said.tokens[-1] == "?" and "?" not in clause.beside:
                     continue
-                if kind == "negation" and _is_warning(tokens, reading.stems[clause.place], clause.heads):
+                if kind == "negation" and "warn" in reading.stems[clause.place] and _is_warning(tokens):
                     continue
                 share = _share(stems, reading, clause.place)
                 first = clause.heads[0] in stems
@@ -290,7 +290,7 @@ def _lost_words(said: _Said, old: _Said) -> Iterator[Lost]:
             scope = _governed(old.tokens, at + 1, far=False)
             heads = [n for n, word in enumerate(said.tokens) if scope and _content(word) == scope[0]]
             to_come = kind in TO_COME and any(_is_to_come(said.tokens, n) for n in heads)
-            warned = kind == "negation" and _is_warning(said.tokens, old.stems, scope)
+            warned = kind == "negation" and "warn" in old.stems and _is_warning(said.tokens)
             if heads and new.isdisjoint(ACCEPTED[kind]) and not (to_come or warned):
                 yield Lost(KIND_OF[kind], token, old.text)
 
@@ -318,7 +318,7 @@ def _lost_source(said: _Said, old: _Said) -> Lost | None:
     told = _stems(claim)
     if not (SPEECH | HEDGES).isdisjoint(set(said.tokens).difference(claim)):
         return None
-    if claim[:1] and claim[0] in SELVES and not said.stems.isdisjoint(_stems(old.tokens[:at])):
+    if not ends and claim and claim[0] in SELVES and not said.stems.isdisjoint(_stems(old.tokens[:at])):
         return None  # "Apple says it will open a shop" is "Apple to open a shop"
     return Lost("attribution", old.tokens[at], old.text) if 2 * len(told & said.stems) > len(told) else None
 
@@ -346,7 +346,7 @@ def _is_qualified(tokens: list[str], clause: _Clause, *, close: bool) -> bool:
         return True
     accepted = ACCEPTED[clause.kind]
     heads = [at for at, token in enumerate(tokens) if _content(token) in clause.heads]
-    to_come = clause.kind in TO_COME and any(_is_to_come(tokens, at) for at in heads)
+    to_come = clause.kind in TO_COME and any(_is_to_come(tokens, at) or _is_gerund(tokens[at], clause) for at in heads)
     tokens = [token if stem(token) not in clause.heads or token in NEGATES else "·" for token in tokens]
     if not close:
         return to_come or (clause.kind in TO_COME and "to" in tokens[1:]) or not accepted.isdisjoint(tokens)
@@ -355,11 +355,9 @@ def _is_qualified(tokens: list[str], clause: _Clause, *, close: bool) -> bool:
     return to_come or not accepted.isdisjoint(near)
 
 
-def _is_warning(tokens: list[str], sentence: frozenset[str], heads: Sequence[str]) -> bool:
-    """Whether a title has as a warning on arms sales what the article has as a warning not to sell arms."""
-    if "warn" not in sentence or "warn" not in map(stem, tokens):
-        return False
-    return not any(before == "to" and _content(token) in heads for before, token in pairwise(tokens))
+def _is_warning(tokens: list[str]) -> bool:
+    """Whether a title has the noun of a warning: "warning on arms sales" stands for "warned not to sell arms"."""
+    return any(stem(word) == "warn" and after in ("on", "over", "about", "of") for word, after in pairwise(tokens))
 
 
 def _is_cut_out(tokens: list[str], clause: _Clause) -> bool:
@@ -374,7 +372,7 @@ def _is_cut_out(tokens: list[str], clause: _Clause) -> bool:
             start += before.index(clause.left) + 1
         elif clause.left is not None or start:
             continue
-        to_come = clause.kind in TO_COME and _is_to_come(tokens, at)
+        to_come = clause.kind in TO_COME and (_is_to_come(tokens, at) or _is_gerund(token, clause))
         if clause.kind == "alleged":
             start, accepted = 0, accepted - SPEECH | ALLEGED
             to_come = not QUOTES.isdisjoint(tokens)
@@ -391,9 +389,14 @@ def _is_made_sure(tokens: list[str], clause: _Clause, reading: _Reading) -> bool
 
 
 def _is_to_come(tokens: list[str], at: int) -> bool:
-    """Whether a verb is a headline's future ("to sign", "to be signed") or no finite verb at all ("signing")."""
+    """Whether a verb has a headline's future before it: "to sign", "to be signed"."""
     before = [token for token in tokens[max(0, at - 4) : at] if token not in QUOTES]
-    return before[-1:] == ["to"] or before[-2:] == ["to", "be"] or tokens[at].endswith("ing")
+    return before[-1:] == ["to"] or before[-2:] == ["to", "be"]
+
+
+def _is_gerund(token: str, clause: _Clause) -> bool:
+    """Whether a title has "meeting" where the article says that somebody plans to meet."""
+    return token.endswith("ing") and token not in clause.beside and stem(token) == clause.heads[0]
 
 
 def _share(stems: frozenset[str], reading: _Reading, place: int) -> float:
