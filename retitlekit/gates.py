@@ -272,9 +272,9 @@ class Numbers(TypedDict):
 def numbers(title: str, article: Article) -> Numbers | None:
     """One gate: the article gives every number of the title; see `retitlekit.figures.number_claims`.
 
-    Three scores: how many numbers of the original title are `numbers_kept` and `numbers_dropped`, which is information,
-    and how many are `numbers_invented`, which is the alarm. Quantities are what summarisers most often invent (Zhao,
-    Cohen and Webber 2020). False alarms: 0.4 %.
+    Three scores: how many numbers of the original title are `numbers_kept` and `numbers_dropped`, which is information
+    (neither more nor less is better), and how many are `numbers_invented`, which is the alarm: less is better.
+    Quantities are what summarisers most often invent (Zhao, Cohen and Webber 2020). False alarms: 0.4 %.
     """
     original = own_title(article)
     if not (article.body or original):
@@ -305,7 +305,8 @@ class Names(TypedDict):
 def names(title: str, article: Article) -> Names | None:
     """One gate: the article knows every name of the title; see `retitlekit.names.name_claims`.
 
-    Three scores: `names_kept` and `names_dropped` of the original title, and `names_invented`, as in `numbers`. The
+    Three scores: `names_kept` and `names_dropped` of the original title (neither more nor less is better), and
+    `names_invented` (less is better), as in `numbers`. The
     precision of entities against the source (Nan et al. 2021), without a model. Does not apply where capitals do not
     mark names: German, Chinese, Japanese, Korean, Arabic and the like. False alarms: 1.1 %.
     """
