@@ -36,7 +36,7 @@ _SIGNS = re.compile(r"[^\W_]+")
 # ------------------------------------------------------------------------------------------------- the title's form
 
 
-_NO_TITLE = re.compile(
+_STAND_IN = re.compile(
     r"\W*(?:(?:(?:the|an?|your|my|our|this|new|no|original|rewritten|suggested|generated|possible|insert|enter|news"
     r"|article) )*(?:titles?|headlines?)(?: (?:text|goes|here|rewritten|not found|unavailable))*|untitled(?: \w+)?|none"
     r"|null|nil|nan|undefined|unknown|n/?a|todo|tbd|(?:an? )?(?:unknown |server )?error(?: occurred)?"
@@ -53,8 +53,8 @@ def has_title(title: str | None = None, error_type: str | None = None) -> Reason
     """
     if title is None:
         return False, error_type
-    stands_in = _NO_TITLE.fullmatch(title)
-    return not stands_in, "it stands in for a title" if stands_in else None
+    found = _STAND_IN.fullmatch(title)
+    return not found, "it stands in for a title" if found else None
 
 
 def clean(title: str, repairs: str | None = None) -> Reasoned:
@@ -306,9 +306,9 @@ def names(title: str, article: Article) -> Names | None:
     """One gate: the article knows every name of the title; see `retitlekit.names.name_claims`.
 
     Three scores: `names_kept` and `names_dropped` of the original title (neither more nor less is better), and
-    `names_invented` (less is better), as in `numbers`. The
-    precision of entities against the source (Nan et al. 2021), without a model. Does not apply where capitals do not
-    mark names: German, Chinese, Japanese, Korean, Arabic and the like. False alarms: 1.1 %.
+    `names_invented` (less is better), as in `numbers`. The precision of entities against the source (Nan et al. 2021),
+    without a model. Does not apply where capitals do not mark names: German, Chinese, Japanese, Korean, Arabic and the
+    like. False alarms: 1.1 %. An ordinary word put in a name's place at the head of a title goes unseen ("Tiger").
     """
     original = own_title(article)
     claims = name_claims(title, article.body, original) if article.body or original else None

@@ -315,11 +315,11 @@ def _lost_source(said: _Said, old: _Said) -> Lost | None:
         return None
     ends = next((n for n in range(at, 0, -1) if old.tokens[n] in ",—–"), at if old.tokens[at] == "according" else 0)
     claim = old.tokens[:ends] if ends else old.tokens[at + 1 :]
-    told = _stems(claim)
     if not (SPEECH | HEDGES).isdisjoint(set(said.tokens).difference(claim)):
         return None
     if not ends and claim and claim[0] in SELVES and not said.stems.isdisjoint(_stems(old.tokens[:at])):
         return None  # "Apple says it will open a shop" is "Apple to open a shop"
+    told = _stems(claim)
     return Lost("attribution", old.tokens[at], old.text) if 2 * len(told & said.stems) > len(told) else None
 
 
