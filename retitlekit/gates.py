@@ -357,7 +357,7 @@ def qualifiers(title: str, article: Article) -> Qualifiers | None:
     """Three gates: the title lost no `negation`, no `modality` and no `attribution` of what it repeats.
 
     "Did not sell" came back as "sells", "may sell" as "will sell", "X says Y" as plain "Y"; the last is asked of the
-    original title only, since most sentences of an article say whose claim they are. See
+    original title only, since most sentences of an article say whose claim they are. A question claims nothing. See
     `retitlekit.qualifiers.lost_qualifiers`. English only. False alarms: none of negation and attribution, 1.5 % of
     modality.
     """
