@@ -50,7 +50,7 @@ PLANNED = _words(
     threaten vows vowed pledges pledged aims aim attempts attempt attempted tries tried try offers offered
     prepares preparing asks asked urges urged calls called warns warned weighs mulls eyes"""
 )
-FUTURE = _words("will shall 'll set due ready next tomorrow soon upcoming future ahead when should must")
+FUTURE = _words("will would shall 'll set due ready next tomorrow soon upcoming future ahead when should must")
 TO_COME = frozenset(("possible", "planned"))  # what "to update" may stand for
 ATTRIBUTES = _words(
     """say says said claim claims claimed allege alleges alleged according warn warns warned argue argues argued insist

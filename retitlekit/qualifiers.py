@@ -26,6 +26,7 @@ from retitlekit.cues import (
     BEFORE_MAY,
     CUE_STEMS,
     CUES,
+    FUTURE,
     HEDGES,
     KIND_OF,
     NEGATES,
@@ -317,7 +318,8 @@ def _lost_source(said: _Said, old: _Said) -> Lost | None:
     claim = old.tokens[:ends] if ends else old.tokens[at + 1 :]
     if not (SPEECH | HEDGES).isdisjoint(set(said.tokens).difference(claim)):
         return None
-    if not ends and claim and claim[0] in SELVES and not said.stems.isdisjoint(_stems(old.tokens[:at])):
+    of_itself = not ends and claim[:1] and claim[0] in SELVES and claim[1:2] and claim[1] in PLANNED | FUTURE
+    if of_itself and not said.stems.isdisjoint(_stems(old.tokens[:at])):
         return None  # "Apple says it will open a shop" is "Apple to open a shop"
     told = _stems(claim)
     return Lost("attribution", old.tokens[at], old.text) if 2 * len(told & said.stems) > len(told) else None
@@ -342,7 +344,7 @@ def _parts(tokens: list[str]) -> list[list[str]]:
 
 def _is_qualified(tokens: list[str], clause: _Clause, *, close: bool) -> bool:
     """Whether a title has a word for what the clause has; near its head if the title is close to the sentence."""
-    if clause.kind == "alleged" and not QUOTES.isdisjoint(tokens):  # the desk's way to leave a claim to others
+    if clause.kind == "alleged" and _is_left_to_others(tokens, clause):
         return True
     accepted = ACCEPTED[clause.kind]
     heads = [at for at, token in enumerate(tokens) if _content(token) in clause.heads]
@@ -353,6 +355,11 @@ def _is_qualified(tokens: list[str], clause: _Clause, *, close: bool) -> bool:
     near = {token for at in heads for token in tokens[max(0, at - _NEAR) : at + _AFTER]}
     near -= clause.beside - {clause.cue}  # these qualify something else
     return to_come or not accepted.isdisjoint(near)
+
+
+def _is_left_to_others(tokens: list[str], clause: _Clause) -> bool:
+    """Whether a title has an allegation in quotation marks, or "guilty" from the sentence that has it."""
+    return not QUOTES.isdisjoint(tokens) or not SURE["alleged"].isdisjoint(clause.beside.intersection(tokens))
 
 
 def _is_warning(tokens: list[str]) -> bool:
@@ -375,7 +382,7 @@ def _is_cut_out(tokens: list[str], clause: _Clause) -> bool:
         to_come = clause.kind in TO_COME and (_is_to_come(tokens, at) or _is_gerund(token, clause))
         if clause.kind == "alleged":
             start, accepted = 0, accepted - SPEECH | ALLEGED
-            to_come = not QUOTES.isdisjoint(tokens)
+            to_come = _is_left_to_others(tokens, clause)
         if accepted.isdisjoint(tokens[start : at + 3]) and not to_come:
             return True
     return False

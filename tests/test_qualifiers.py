@@ -113,6 +113,7 @@ KEPT = [
     (WATER, "Residents kept in dark for three weeks over unsafe water"),
     (WATER, "Is the water safe to drink?"),
     ("The senator is planning to meet the envoy.", "Senator meeting envoy"),
+    ("Roe was accused of fraud and found guilty by a jury.", "Jury finds Roe guilty of fraud"),
     ("Roe, who has not had a coach since he split from Ito, won.", "Roe splits from Ito"),
     ("It is nothing new for Patch, the horse whom all call a joy.", "Patch the horse is a joy to all"),
 ]
@@ -202,6 +203,7 @@ OF_TITLE = [
     ("Analysts say Unilever could launch soap", "Unilever could launch soap", "attribution"),
     ("Officer says plane entered at 17:58", "Plane entered at 17:58", "attribution"),
     ("Kim says team will show unity", "Team will show unity", "attribution"),
+    ("Kim claims he won election", "Kim won election", "attribution"),
 ]
 
 
