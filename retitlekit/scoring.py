@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -62,9 +61,10 @@ def score(
     pandas.DataFrame
         A new frame with the same rows, order and index, and for each scorer `gate_<name>` (boolean) or `score_<name>`
         (Float64), and `why_<name>` (string) for those that give reasons; they replace what a scorer of that name made
-        before. `passed` (boolean) is worked out from all gates of the frame, those of earlier calls too: False where a
-        gate is False or an answer holds no title; <NA> where a gate is <NA> and `why_<name>` says why it could not be
-        judged, and where the call was not answered; else True. A gate that is <NA> without a reason does not apply.
+        before. `passed` (boolean) is worked out from all gates and scores of the frame, those of earlier calls too:
+        False where a gate is False or an answer holds no title; <NA> where a gate or a score is <NA> and `why_<name>`
+        says why it could not be judged, and where the call was not answered; else True. What is <NA> without a reason
+        does not apply.
 
     Raises
     ------
@@ -78,8 +78,8 @@ def score(
     -----
     RetitlekitWarning
         When a scorer raises, be it for one title or for all: the warning names the scorer, the article and the
-        exception, the rows are <NA> there, and `why_<name>` has the exception. Of a gate `passed` is <NA> there, so
-        that nobody takes such a title for a good one. Nothing else is lost: the titles may have been paid for.
+        exception, the rows are <NA> there and in `passed`, so that nobody takes such a title for a good one, and
+        `why_<name>` has the exception. Nothing else is lost: the titles may have been paid for.
 
     Examples
     --------
@@ -110,10 +110,11 @@ def score(
     result = frame.drop(columns=[name for name in frame.columns if name in old])
     result = pd.concat([result, judged.astype(reasons)], axis=1)
     failed, unknown = np.zeros((2, len(frame)), bool)
-    for name in (name for name in result.columns if str(name).startswith("gate_")):
-        failed |= result[name].eq(False).fillna(False).to_numpy(bool)
-        if (why := f"why_{name.removeprefix('gate_')}") in result:
-            unknown |= (result[name].isna() & result[why].notna()).to_numpy(bool)
+    for kind, _, name in (str(column).partition("_") for column in result.columns):
+        if kind == "gate":
+            failed |= result[f"gate_{name}"].eq(False).fillna(False).to_numpy(bool)
+        if kind in ("gate", "score") and f"why_{name}" in result:
+            unknown |= (result[f"{kind}_{name}"].isna() & result[f"why_{name}"].notna()).to_numpy(bool)
     passed = (columns["title"][0] >= 0) & ~failed
     result["passed"] = pd.arrays.BooleanArray(passed, ~columns.answered | (unknown & passed))
     return result
@@ -289,8 +290,7 @@ def _columns_of(scorer: Scorer, name: str, results: list[Any], failures: dict[in
     for key in dict.fromkeys([*declared.kinds, *(key for key in by_name if not (declared.kinds and key == name))]):
         answers = by_name.get(key, [None] * len(results))
         gate, values, reasons = _read(name, key, answers)
-        if gate is None:  # of what failed throughout and never said that it is a score, nobody may pass unseen
-            gate = declared.kinds.get(key) is bool or bool(failures and key not in declared.kinds)
+        gate = declared.kinds.get(key) is bool if gate is None else gate
         reasons = [repr(failures[n]) if n in failures else why for n, why in enumerate(reasons)]
         made[f"{'gate' if gate else 'score'}_{key}"] = values
         if any(reasons) or key in declared.reasoned:
@@ -314,7 +314,7 @@ def _declared(scorer: Scorer, name: str) -> _Declared:
         kinds = {key: kind for key, kind in get_type_hints(kept[0]).items() if not key.startswith("why_")}
         return _Declared(kinds, frozenset(key for key in kinds if f"why_{key}" in get_type_hints(kept[0])))
     words = str(told)
-    if re.search(r"Mapping|dict", words) or not re.search(r"\b(?:bool|float|int)\b", words):
+    if "Mapping" in words or "dict" in words:
         return _Declared({}, frozenset())
     return _Declared({name: bool if "bool" in words else float}, frozenset([name] if "str" in words else ()))
 
