@@ -159,6 +159,7 @@ def another_number(old: str, rng: random.Random) -> tuple[str, list[str], str]:
 
 # ------------------------------------------------------------------------------------------------------ qualifiers
 
+QUOTES = re.compile(r"[\"“”]|(?<!\w)['‘]")
 Rule = tuple[str, str]
 DROPPED_NEGATION: tuple[Rule, ...] = (
     (r"\b(?:did|does|do) not ", ""),
@@ -185,7 +186,7 @@ DROPPED_NEGATION: tuple[Rule, ...] = (
     (r"\bneither\b", "both"),
 )
 UPGRADED_MODALITY: tuple[Rule, ...] = (
-    (r"\b(?:may|might|could) ", "will "),
+    (r"\b(?:may|(?<!military )might|could) (?!not possibly )", "will "),
     (r"\b(?:may|might|could) have ", "has "),
     (r"\bmay be\b", "is"),
     (r"\balleged(?:ly)? ", ""),
@@ -195,8 +196,8 @@ UPGRADED_MODALITY: tuple[Rule, ...] = (
     (r"\b(?:is|are) (?:likely|expected) to ", "will "),
     (r"\blikely to ", ""),
     (r"\b(?:probably|possibly|perhaps) ", ""),
-    (r"\bpossible ", ""),
-    (r"\bpotential ", ""),
+    (r"\bpossible (?!to )", ""),
+    (r"(?<!ha[sd] )\bpotential (?!to )", ""),
     (r"\baccused of ", "guilty of "),
     (r"\bplan(?:s|ned) to ", ""),
     (r"\b(?:hopes|wants|intends|seeks|threatened|threatens|proposes) to ", ""),
@@ -209,8 +210,13 @@ DROPPED_SOURCE: tuple[Rule, ...] = (
 )
 
 
-def weakened(rules: Iterable[Rule]) -> Callable[[list[rk.Article], random.Random], Iterator[Spoilt]]:
-    """A builder that takes a qualifier out of titles and of headline-like trims of the article's sentences."""
+def weakened(
+    rules: Iterable[Rule], *, quoted: bool = False
+) -> Callable[[list[rk.Article], random.Random], Iterator[Spoilt]]:
+    """A builder that takes a qualifier out of titles and of headline-like trims of the article's sentences.
+
+    What `quoted` leaves out is a claim that its quotation marks still leave to somebody.
+    """
 
     def build(articles: list[rk.Article], _: random.Random) -> Iterator[Spoilt]:
         for article in articles:
@@ -221,7 +227,7 @@ def weakened(rules: Iterable[Rule]) -> Callable[[list[rk.Article], random.Random
                         continue
                     bad = good[: found.start()] + found.expand(put) + good[found.end() :]
                     bad = bad.strip()[:1].upper() + bad.strip()[1:]
-                    if len(bad.split()) > 3 and bad not in made:
+                    if len(bad.split()) > 3 and bad not in made and not (quoted and QUOTES.search(bad)):
                         made.add(bad)
                         yield Spoilt(good, bad, article, f"{source}: {found[0].strip()}")
 
@@ -234,7 +240,7 @@ BUILDERS = {
     "names": swapped_names,
     "negation": weakened(DROPPED_NEGATION),
     "modality": weakened(UPGRADED_MODALITY),
-    "attribution": weakened(DROPPED_SOURCE),
+    "attribution": weakened(DROPPED_SOURCE, quoted=True),
 }
 
 

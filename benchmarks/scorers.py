@@ -182,7 +182,8 @@ def main() -> None:
         "`python benchmarks/scorers.py ARTICLES.jsonl …` makes this file from real runs "
         f"({date.today():%d %B %Y}). The titles that people",
         "wrote are checked against the bodies alone. Rules were written with some of these articles in view, judged on",
-        "others, unseen. Corruptions are unit tests, not the errors that models make (Goyal and Durrett 2021).",
+        "others, unseen. Corruptions are unit tests, not the errors that models make (Goyal and Durrett 2021). Where",
+        "quotation marks still leave a claim to somebody, its source is not counted as lost.",
     ]
     unseen = False
     for path in sys.argv[1:]:

@@ -5,7 +5,6 @@ Forms are listed one by one: a stemmer would take "wills" for "will" and "claims
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Literal
 
@@ -51,20 +50,23 @@ PLANNED = _words(
     threaten vows vowed pledges pledged aims aim attempts attempt attempted tries tried try offers offered
     prepares preparing asks asked urges urged calls called warns warned weighs mulls eyes"""
 )
-FUTURE = _words("will shall 'll set due ready next tomorrow soon upcoming future ahead when should must")
+FUTURE = _words("will would shall 'll set due ready next tomorrow soon upcoming future ahead when should must")
 TO_COME = frozenset(("possible", "planned"))  # what "to update" may stand for
 ATTRIBUTES = _words(
     """say says said claim claims claimed allege alleges alleged according warn warns warned argue argues argued insist
     insists insisted believe believes reportedly suggests suggest"""
 )
-HEDGED = re.compile(r"[:?\"“”«»„‘]|(?<!\w)'|\b(?:may|might|could|likely|possibl[ey])\b", re.IGNORECASE)
+HEDGES = _words("? : may might could likely possible possibly")
+SELVES = _words("it he she they we i")
+SURE = {"possible": _words("will"), "alleged": _words("guilty")}  # what nothing weaker makes good
 AUXILIARIES = _words(
     """is are was were be been being am do does did has have had will would can could shall should may might must to
     that     it's also still yet ever even"""
 )
 OPEN = _words("? whether if")
 SPEECH = _words(
-    """say says said claim claims claimed allege alleges alleged allegedly reportedly warn warns warned tell tells told
+    """say says said claim claims claimed allege alleges alleged allegedly reportedly warn warns warned warning warnings
+    tell tells told
     argue argues argued insist insists insisted according believe believes believed think thinks announce announces
     announced admit admits admitted suggest suggests suggested report reports reported confirm confirms confirmed state
     states stated accuse accuses accused deny denies denied vow vows call calls called find finds found show shows
@@ -73,7 +75,7 @@ SPEECH = _words(
 )
 # What the title may hold instead of a kind's own words: always something at most as sure.
 ACCEPTED: Mapping[str, frozenset[str]] = {
-    "negation": NEGATIVE,
+    "negation": NEGATIVE | {"?"},
     "possible": POSSIBLE | ALLEGED | PLANNED | OPEN | _words("set fear fears risk risks threat chance danger"),
     "alleged": ALLEGED
     | POSSIBLE
@@ -122,4 +124,4 @@ BEFORE_MAY = _words(
     "in on of since until by early late mid last this next from theresa"
 )  # then it is the month, or the prime minister
 ASKING = _words("how why what who when where which")
-QUOTES = frozenset("\"“”'")
+QUOTES = frozenset("\"“”'«»„‘")

@@ -24,6 +24,7 @@ ROMAN = re.compile(r"\b(?=[IVX]{2}|[VX]\b)X{0,3}(?:IX|IV|V?I{0,3})(?<=[IVX])\b")
 _PLAIN = {"couple": 2, "double": 2, "twice": 2, "duo": 2, "pair": 2, "triple": 3, "trio": 3, "nil": 0, "half": 50}
 _PLAIN |= {"quarter": 25, "decade": 10, "century": 100}
 _PLAIN_UNITS = {"half": "%", "quarter": "%", "decade": "year", "century": "year"}
+_PARTS = re.compile(r"(?:first|second|third|fourth|last|this|next|final)[\s-](?:half|quarter)\b")  # no share: a time
 _A_PERSON = re.compile(
     r"\b(?:an?|another|only)\s(?:[\w-]+\s){0,2}(?:man|woman|person|boy|girl|child|soldier|officer|teenager|student|worker)\b"
 )
@@ -54,6 +55,7 @@ class _Figures:
     values: Mapping[float, frozenset[_Way]]  # and each way in which it is given
     ranks: Mapping[float, frozenset[str]]  # and the things they rank: second [time, goal]
     counted: frozenset[str]  # things that stand behind a number
+    units: frozenset[str]  # all that it measures in, with or without a number
     labels: frozenset[str]
     letters: Mapping[float, frozenset[str]]  # with which a label of that number begins: F of F1
     years: frozenset[int]
@@ -85,7 +87,7 @@ def _figures(text: str) -> _Figures:
                 letters.setdefault(value, set()).add(number.label[0])
             else:
                 values.setdefault(value, set()).add(_Way(number.units, things))
-    for word in small & _PLAIN.keys():
+    for word in _PLAIN.keys() & set(_LETTERS.findall(_PARTS.sub(" ", lower))):
         units = frozenset(_PLAIN_UNITS.get(word, "").split())
         values.setdefault(float(_PLAIN[word]), set()).add(_Way(units, strictly=bool(units)))
     for numeral in ROMAN.finditer(text):
@@ -100,6 +102,7 @@ def _figures(text: str) -> _Figures:
         {value: frozenset(ways) for value, ways in values.items()},
         {value: frozenset(words) for value, words in ranks.items()},
         frozenset(counted),
+        frozenset(kind for word in small & UNITS.keys() for kind in UNITS[word]).union(*(n.units for n in found)),
         frozenset(number.label for number in found if number.label),
         {value: frozenset(firsts) for value, firsts in letters.items()},
         frozenset(map(int, _YEAR.findall(text))),
@@ -191,10 +194,15 @@ def _is_idle(word: str) -> bool:
     return word in _NOT_CLAIMED or word in _VAGUE_PLURALS
 
 
-def _fits(number: Number, ways: frozenset[_Way], things: frozenset[str]) -> bool:
-    """Whether a number that counts some things may be one that a text gives in these ways."""
+def _fits(number: Number, figures: _Figures, value: float, things: frozenset[str]) -> bool:
+    """Whether a number that counts some things may be one that a text gives, which may not tell what it counts.
+
+    It must tell where it measures that number in something else, and nothing in what the number measures.
+    """
+    ways = figures.values[value]
+    told = bool(number.units) and number.units.isdisjoint(figures.units) and any(way.units for way in ways)
     return any(
-        (not way.units or (not number.units and not way.strictly) or way.units & number.units)
+        (not (way.units or told) or (not number.units and not way.strictly) or way.units & number.units)
         and (not things or not way.things or things & way.things or (way.units & number.units))
         for way in ways
     )
@@ -208,7 +216,7 @@ def _is_given(number: Number, lower: str, known: list[_Figures]) -> bool:
     )
     plain = any(
         value in figures.values
-        and (_fits(number, figures.values[value], things if counted else NOTHING))
+        and _fits(number, figures, value, things if counted else NOTHING)
         and not (number.is_rank and all(way.units for way in figures.values[value]))
         for figures in known
         for value in number.readings
@@ -247,8 +255,9 @@ def _is_rounded(number: Number, lower: str, known: list[_Figures]) -> bool:
     hedge = _HEDGE.search(lower[: number.span[0]])
     low, high = (0.95, 1.05) if not hedge else (0.9, 1.0) if hedge[1] else (1.0, 1.25) if hedge[2] else (0.9, 1.1)
     for figures in known:
-        for given, ways in figures.values.items():
-            near = value * low <= given <= value * high and digits < _digits(given) and _fits(number, ways, NOTHING)
+        for given in figures.values:
+            near = value * low <= given <= value * high and given not in figures.years
+            near = near and digits < _digits(given) and _fits(number, figures, given, NOTHING)
             if near and (hedge or (value >= 1000 and digits <= 2 and float(f"{given:.{digits}g}") == value)):
                 return True
     return False

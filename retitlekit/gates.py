@@ -36,9 +36,25 @@ _SIGNS = re.compile(r"[^\W_]+")
 # ------------------------------------------------------------------------------------------------- the title's form
 
 
+_STAND_IN = re.compile(
+    r"\W*(?:(?:(?:the|an?|your|my|our|this|new|no|original|rewritten|suggested|generated|possible|insert|enter|news"
+    r"|article) )*(?:titles?|headlines?)(?: (?:text|goes|here|rewritten|not found|unavailable))*|untitled(?: \w+)?|none"
+    r"|null|nil|nan|undefined|unknown|n/?a|todo|tbd|(?:an? )?(?:unknown |server )?error(?: occurred)?"
+    r"|(?:error )?(?:\d{3} )?(?:internal server error|bad gateway|service unavailable|gateway time-?out|bad request"
+    r"|too many requests|rate limit exceeded|request timed out))\W*",
+    re.IGNORECASE,
+)
+
+
 def has_title(title: str | None = None, error_type: str | None = None) -> Reasoned:
-    """The completion holds a title: it is no refusal, not empty, not cut off."""
-    return title is not None, None if title is not None else error_type
+    """The completion holds a title: it is no refusal, not empty, not cut off, no "Untitled" and no "Bad Gateway".
+
+    No false alarms.
+    """
+    if title is None:
+        return False, error_type
+    found = _STAND_IN.fullmatch(title)
+    return not found, "it stands in for a title" if found else None
 
 
 def clean(title: str, repairs: str | None = None) -> Reasoned:
@@ -64,16 +80,20 @@ def one_line(title: str) -> bool:
     return not _BREAK.search(title)
 
 
-# Entities; UTF-8 read as Latin-1; what no reader sees.
+# Entities; UTF-8 read as Latin-1; what no reader sees; letters struck through, heaped with marks, or drawn as symbols.
 _UNREADABLE = re.compile(
     r"&(?:[a-z]{2,8}|#\d{2,5}|#x[0-9a-f]{2,5});|[ÃÂ][\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹Œ‘’“”•–—˜™š›œžŸ]|â€.|ï¿½|\ufffd"
-    r"|[\x00-\x08\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060\ufeff]",
+    r"|[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u034f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ue000-\uf8ff\ufeff]"
+    r"|[\u0334-\u0338]|[\u0300-\u036f]{3}|[\u249c-\u24e9\U0001d400-\U0001d7ff\U0001f110-\U0001f189]",
     re.IGNORECASE,
 )
 
 
 def readable(title: str) -> Reasoned:
-    """The title has no HTML entity, no broken encoding ("â€™") and no invisible sign. No false alarms."""
+    """The title has no HTML entity, no broken encoding ("â€™"), no invisible sign and no letters made of symbols.
+
+    No false alarms.
+    """
     found = _UNREADABLE.search(title)
     return not found, f"{found[0]!r}" if found else None
 
@@ -83,7 +103,8 @@ _HANGS = re.compile(
     re.IGNORECASE,
 )
 _CUTS = ("length", "max_tokens")
-_BRACKETS = "()", "[]", "“”", "«»", "「」"
+_BRACKETS = "()", "[]", "“”", "«»", "「」", "„“"
+_GERMAN_QUOTES = re.compile(r"„([^“”„]*)[“”]")
 
 
 def whole(title: str, finish_reason: str | None = None) -> Reasoned:
@@ -94,8 +115,9 @@ def whole(title: str, finish_reason: str | None = None) -> Reasoned:
     if finish_reason in _CUTS:
         return False, f"finish_reason {finish_reason!r}"
     found = _HANGS.search(title)
-    if found:
+    if found and (found[0].casefold() != "an" or sounds_english(title)):  # German verbs end in "an"
         return False, f"ends in {found[0]!r}"
+    title = _GERMAN_QUOTES.sub(r"\1", title)  # their closing sign is an opening one elsewhere
     left_open = [pair for pair in _BRACKETS if title.count(pair[0]) > title.count(pair[1])]
     return not left_open, f"{left_open[0][0]} is not closed" if left_open else None
 
@@ -250,9 +272,9 @@ class Numbers(TypedDict):
 def numbers(title: str, article: Article) -> Numbers | None:
     """One gate: the article gives every number of the title; see `retitlekit.figures.number_claims`.
 
-    Three scores: how many numbers of the original title are `numbers_kept` and `numbers_dropped`, which is information,
-    and how many are `numbers_invented`, which is the alarm. Quantities are what summarisers most often invent (Zhao,
-    Cohen and Webber 2020). False alarms: 0.4 %.
+    Three scores: how many numbers of the original title are `numbers_kept` and `numbers_dropped`, which is information
+    (neither more nor less is better), and how many are `numbers_invented`, which is the alarm: less is better.
+    Quantities are what summarisers most often invent (Zhao, Cohen and Webber 2020). False alarms: 0.4 %.
     """
     original = own_title(article)
     if not (article.body or original):
@@ -283,9 +305,10 @@ class Names(TypedDict):
 def names(title: str, article: Article) -> Names | None:
     """One gate: the article knows every name of the title; see `retitlekit.names.name_claims`.
 
-    Three scores: `names_kept` and `names_dropped` of the original title, and `names_invented`, as in `numbers`. The
-    precision of entities against the source (Nan et al. 2021), without a model. Does not apply where capitals do not
-    mark names: German, Chinese, Japanese, Korean, Arabic and the like. False alarms: 1.1 %.
+    Three scores: `names_kept` and `names_dropped` of the original title (neither more nor less is better), and
+    `names_invented` (less is better), as in `numbers`. The precision of entities against the source (Nan et al. 2021),
+    without a model. Does not apply where capitals do not mark names: German, Chinese, Japanese, Korean, Arabic and the
+    like. False alarms: 1.1 %. An ordinary word put in a name's place at the head of a title goes unseen ("Tiger").
     """
     original = own_title(article)
     claims = name_claims(title, article.body, original) if article.body or original else None
@@ -334,7 +357,7 @@ def qualifiers(title: str, article: Article) -> Qualifiers | None:
     """Three gates: the title lost no `negation`, no `modality` and no `attribution` of what it repeats.
 
     "Did not sell" came back as "sells", "may sell" as "will sell", "X says Y" as plain "Y"; the last is asked of the
-    original title only, since most sentences of an article say whose claim they are. See
+    original title only, since most sentences of an article say whose claim they are. A question claims nothing. See
     `retitlekit.qualifiers.lost_qualifiers`. English only. False alarms: none of negation and attribution, 1.5 % of
     modality.
     """

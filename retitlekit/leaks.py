@@ -229,6 +229,10 @@ _REFUSAL = (  # phrases by which watchdogs find sites that machines fill, and th
     r"|满足|完成|访问)|请(?:您)?提供(?:原|文章|标题|内容)",
     r"申し訳(?:ありません|ございません)(?:が|。|、)|言語モデルとして、|すみませんが|죄송(?:합니다|하지만)"
     r"|언어 모델로서",
+    r"(?:het )?spijt me,? (?:maar )?ik kan|tyvärr kan jag inte|jag kan tyvärr inte|przepraszam, (?:ale )?nie mogę"
+    r"|üzgünüm,? (?:ama |ancak )?(?:bu(?:nu)? |yardımcı|başlığ)"
+    r"|(?:عذر[ًا]{1,2}|آسف|أعتذر)[،,. ]{1,3}(?:لكن |لكنني )?(?:لا (?:أستطيع|يمكنني)|ليس)"
+    r"|(?:क्षमा करें|माफ़? ?करें|मुझे खेद है)[, ]{1,3}(?:लेकिन |कि )?मैं",
 )
 _TALK = (
     r"(?:sure|certainly|of course|absolutely)[!,.] (?:here|i(?:['’](?:d|ll|ve)| can| will| would)\b)|let me know if you"

@@ -19,6 +19,7 @@ from typing import NamedTuple
 from rapidfuzz import fuzz, process
 
 from retitlekit.claims import KEPT_TEXTS, Claims
+from retitlekit.gazetteer import ACTS, BEFORE_SEATS, CALENDAR, NAMES_TOO, NOT_NAMES, PHRASES, SEATS, SYNONYMS
 from retitlekit.words import ENGLISH, ENGLISH_IN_TITLES, STOP_WORDS, is_english, is_ordinary, stem
 
 _LETTERS = re.compile(r"[^\W_]+")
@@ -29,90 +30,12 @@ _CAMEL = re.compile(r"(?:[A-Z][a-z]+){2,}")
 _OPENS = re.compile(r"(?:^|[:;?!…|(\[\"“”«„‘]|\.\s|(?<!\w)'|\s[-–—/]|—)\s*$")  # what stands before a first word
 _UNCASED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")  # Chinese, Japanese, Korean
 _GERMAN = frozenset("der das und nicht ist ein eine auch wird".split())  # writes every noun with a capital
-_NOT_NAMES = frozenset(  # ranks, regions, and things in capitals: titles add them freely
-    """
-    actor actress admiral archbishop ayatollah bishop captain cardinal chairman chancellor chief colonel commander
-    congressman director doctor dr duke emperor foreign general gen gov governor head imam judge justice king lady
-    lieutenant lord major mayor minister mr mrs ms officer pope premier president priest prime prince princess
-    professor queen rabbi rep representative secretary sen senator sergeant sheikh sir speaker vice
-    central eastern northern southern western
-    km mm cm kg mph kph bn
-    ai ad ads asap atm cctv cd cds diy dna dvd dvds faq gdp gps id it no ok pc pcs phd pin pr qa suv tv tvs ufo vat vip
-    vs
-    """.split()
-)
-# Ordinary words that are a name more often than not where a title has them in capitals.
-_NAMES_TOO = frozenset("amazon bush chad commons congress easter islam jordan oracle phoenix senate".split())
 _JOINING = frozenset(  # long words that Title Case leaves small
     """
     about after against amid amidst before between despite during from into near over since than that through toward
     towards under until upon with within without
     """.split()
 )
-_SAME = """
-us usa unitedstates america american americans | uk gb unitedkingdom britain british britons greatbritain
-eu europeanunion european europe | un unitednations | uae emirates emirati | netherlands dutch holland | france french
-spain spanish spaniard spaniards | switzerland swiss | denmark danish danes dane | wales welsh | ireland irish
-greece greek greeks | poland polish poles pole | finland finnish finns finn | norway norwegian norwegians
-scotland scottish scots scot | philippines filipino filipinos philippine | myanmar burma burmese | laos laotian
-kosovo kosovar kosovars | thailand thai thais | cyprus cypriot cypriots | catalonia catalan catalans
-flanders flemish | azerbaijan azeri azeris | australia australian aussie aussies | vatican papal pope holysee
-tory tories conservative conservatives | pm primeminister premier | mp mps memberofparliament | ceo chiefexecutive
-tb tuberculosis | aids hiv | ny nyc newyork | la losangeles | dc washington | f1 formulaone | g7 groupofseven
-utd united | oscars oscar academyaward academyawards | oap oaps pensioner pensioners
-g8 groupofeight | g20 groupoftwenty | ww1 wwi firstworldwar | ww2 wwii secondworldwar
-"""
-# What a government's seat may stand for where it acts: "Moscow denies", but not "in Moscow".
-_SEATS = {
-    pair.split(":")[0]: pair.split(":")[1].split("+")
-    for pair in """washington:us+usa+unitedstates+american moscow:russia+russian+kremlin kremlin:russia+russian+putin
-    beijing:china+chinese tehran:iran+iranian pyongyang:northkorea+northkorean seoul:southkorea+southkorean
-    tokyo:japan+japanese london:uk+british+britain paris:france+french berlin:germany+german rome:italy+italian
-    madrid:spain+spanish brussels:eu+europeanunion+europeancommission+nato delhi:india+indian
-    islamabad:pakistan+pakistani kabul:afghanistan+afghan baghdad:iraq+iraqi damascus:syria+syrian
-    ankara:turkey+turkish kyiv:ukraine+ukrainian kiev:ukraine+ukrainian jerusalem:israel+israeli riyadh:saudi
-    cairo:egypt+egyptian ottawa:canada+canadian canberra:australia+australian warsaw:poland+polish
-    athens:greece+greek pentagon:us+defensedepartment+usmilitary whitehouse:us+unitedstates
-    downingstreet:uk+british+primeminister wallstreet:us+dowjones+nasdaq""".split()
-}
-_BEFORE_SEATS = frozenset("as and but while after amid though".split())
-_ACTS = frozenset(
-    map(
-        stem,
-        """accuse agree announce approve ask back ban blame call claim condemn confirm consider criticise demand deny
-        expel eye hail impose insist lift mull offer order plan pledge press propose push recall refuse reject say
-        seek sign signal slam summon support suspend tell threaten urge vow want warn weigh welcome""".split(),
-    )
-)
-_PHRASES = tuple(  # names made of ordinary words, which Title Case hides
-    tuple(name.split())
-    for name in """
-    united states|united kingdom|united nations|united arab emirates|ivory coast|south africa|sri lanka|new zealand
-    new york|new orleans|new england|new hampshire|new mexico|new jersey|saint lucia|cape verde|cape town|hong kong
-    white house|security council|general assembly|supreme court|high court|state department|federal reserve|wall street
-    downing street|foreign office|home office|house of commons|house of lords|house of representatives|court of appeal
-    world bank|world health organization|world trade organization|european commission|european parliament|red cross
-    european central bank|bank of america|bank of england|labour party|green party|liberal democrats|scotland yard
-    golden globe|golden globes|golden lion|golden bear|world cup|super bowl|champions league|premier league|grand slam
-    grand prix|french open|us open|red sox|white sox|red bulls|real madrid|manchester united|star wars|times square
-    central park|channel tunnel|space shuttle|international space station|silicon valley|gold coast|sunshine coast
-    black sea|red sea|dead sea|yellow sea|north sea|south china sea|middle east|far east|great lakes|salt lake city
-    big apple|holy land|gaza strip|west bank|air force|coast guard|secret service|ground zero|nobel prize|pulitzer prize
-    general motors|general electric|british airways|american airlines|southwest airlines|delta air lines|air france
-    burger king|home depot|best buy|goldman sachs|morgan stanley|credit suisse|deutsche bank|royal mail|sky news
-    fox news|associated press|new york times|washington post|wall street journal|financial times|daily mail
-    american idol|amnesty international|human rights watch|greenpeace international|doctors without borders
-    """.replace("\n", "|").split("|")
-    if name.strip()
-)
-_CALENDAR = frozenset(  # no names are akin to these: Saturday, Saturn
-    """
-    monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september
-    october november december
-    """.split()
-)
-_PHRASES_BY_WORD = {phrase[0]: [other for other in _PHRASES if other[0] == phrase[0]] for phrase in _PHRASES}
-_SYNONYMS = {name: names.split() for names in re.split(r"[|\n]", _SAME) for name in names.split()}
 
 
 class _Token(NamedTuple):
@@ -179,7 +102,7 @@ def _names(text: str) -> _Names:
     }
     capitals = frozenset(word for token, word in folded.items() if not token.islower())
     kin: dict[str, list[str]] = {}
-    for word in capitals - _CALENDAR:
+    for word in capitals - CALENDAR:
         if is_ordinary(word):  # "More" at the head of a sentence is no kin of Moreno
             continue
         kin.setdefault(word[:4], []).append(word)
@@ -273,7 +196,7 @@ def _phrases(tokens: list[_Token]) -> Iterator[list[_Token]]:
     """The names of several ordinary words in a title, small words between them or not."""
     words = [token.word for token in tokens]
     for place, token in enumerate(tokens):
-        for phrase in _PHRASES_BY_WORD.get(token.word, ()) if token.capital else ():
+        for phrase in PHRASES.get(token.word, ()) if token.capital else ():
             found = tokens[place : place + len(phrase)]
             if tuple(words[place : place + len(phrase)]) == phrase and found[-1].capital:
                 yield found
@@ -284,7 +207,7 @@ def _knows(phrase: list[_Token], known: list[_Names]) -> bool:
     joined = "".join(token.word for token in phrase)
     return any(
         joined in names.letters
-        or any(other in names.capitals for other in _SYNONYMS.get(joined, ()))
+        or any(other in names.capitals for other in SYNONYMS.get(joined, ()))
         or all(token.word in names.capitals or token.word in STOP_WORDS for token in phrase)
         for names in known
     )
@@ -298,15 +221,16 @@ def _claimed(tokens: list[_Token], english: bool) -> list[_Token]:
     shouting = bool(long) and all(token.text.isupper() for token in long)
     claims = []
     for token in tokens:
-        if not token.capital or token.word in _NOT_NAMES or token.word[0].isdigit() or len(token.word) < 2:
+        if not token.capital or token.word in NOT_NAMES or token.word[0].isdigit() or len(token.word) < 2:
             continue
-        if token.text.casefold().endswith("n't"):
-            continue
+        before, apostrophe, after = token.text.casefold().partition("'")
+        if apostrophe and (after == "t" or before in STOP_WORDS):
+            continue  # Don't, I'm, They'd
         inner = not shouting and any(letter.isupper() or letter.isdigit() for letter in token.text[1:])
         if (
             (marked and not token.first)
             or inner
-            or (english and (not is_ordinary(token.word) or token.word in _NAMES_TOO))
+            or (english and (not is_ordinary(token.word) or token.word in NAMES_TOO))
         ):
             claims.append(token)
     return claims
@@ -316,9 +240,9 @@ def _acts(token: _Token, tokens: list[_Token], known: list[_Names], of: str = ""
     """Whether a name stands for a government that a text knows: at the head of a clause, as what does something."""
     at = tokens.index(token)
     after = tokens[at + 1 + (len(of) > len(token.word)) : at + 3]
-    heads = token.first or at == 0 or tokens[at - 1].word in _BEFORE_SEATS
-    heads = heads and bool(after) and stem(after[0].word) in _ACTS
-    meant = _SEATS.get(of or token.word, ())
+    heads = token.first or at == 0 or tokens[at - 1].word in BEFORE_SEATS
+    heads = heads and bool(after) and stem(after[0].word) in ACTS
+    meant = SEATS.get(of or token.word, ())
     return heads and any(
         word in names.capitals or (len(word) > 8 and word in names.letters) for word in meant for names in known
     )
@@ -338,14 +262,14 @@ def _abbreviated(plain: str, known: list[_Names]) -> set[str]:
 
 def _is_known(token: _Token, known: list[_Names]) -> bool:
     word = token.word
-    synonyms = _SYNONYMS.get(word, ())
+    synonyms = SYNONYMS.get(word, ())
     acronym = token.text.isupper() and len(word) < 7
     return any(
         word in (names.capitals if acronym else names.words)  # "US" is not known from "us"
         or (acronym and word in names.initials)
         or ((len(word) > 5 or not word.isalpha()) and word in names.letters)
         or any(other in names.capitals or (len(other) > 8 and other in names.letters) for other in synonyms)
-        or (len(word) > 2 and not acronym and any(other.startswith(word) for other in names.capitals))
+        or (len(word) > 2 - token.second and not acronym and any(other.startswith(word) for other in names.capitals))
         or _has_kin(word, names)
         for names in known
     )
@@ -362,6 +286,8 @@ def _has_kin(word: str, names: _Names) -> bool:
     near = [other for other in names.words if other[:4] == front] if is_ordinary(word) else names.kin.get(front, ())
     if len(word) > 3 and any(_share_stem(word, other) for other in near):
         return True
+    if not word.isascii() and any(word[:-cut] in names.capitals for cut in (1, 2) if len(word) - cut > 2):
+        return True  # Russian and its kin decline names
     close = [other for other in names.capitals if abs(len(other) - len(word)) < 2] if len(word) > 5 else []
     return process.extractOne(word, close, scorer=fuzz.ratio, score_cutoff=85) is not None
 
@@ -390,7 +316,7 @@ def main_names(text: str, most: int = 3) -> Mapping[str, int]:
         before = plain[max(0, match.start() - 4) : match.start()]
         word = _fold(match[0])
         inside = before.strip() and not _OPENS.search(before)
-        if inside and match[0][0].isupper() and len(word) > 1 and word not in _NOT_NAMES | _CALENDAR:
+        if inside and match[0][0].isupper() and len(word) > 1 and word not in NOT_NAMES | CALENDAR:
             counts[word] += 1 + (match.start() < lead)
     return dict(counts.most_common(most))
 
@@ -398,6 +324,6 @@ def main_names(text: str, most: int = 3) -> Mapping[str, int]:
 def names_in(title: str, names: Iterable[str]) -> frozenset[str]:
     """Which of some folded names a title has, in one form or another."""
     words = {_fold(token) for token in _TOKEN.findall(_plain(title))}
-    kin = {name for name in names if name in words or not words.isdisjoint(_SYNONYMS.get(name, ()))}
+    kin = {name for name in names if name in words or not words.isdisjoint(SYNONYMS.get(name, ()))}
     near = {name for name in names if len(name) > 3 and any(w[:4] == name[:4] and _share_stem(w, name) for w in words)}
     return frozenset(kin | near)

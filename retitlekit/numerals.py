@@ -55,8 +55,12 @@ LANGUAGES = {  # small words that tell the language; its words for two to twelve
     "och att det som på är": "två tre fyra fem sex sju åtta nio tio elva tolv",
 }
 _FOREIGN = {word: float(value) for words in LANGUAGES.values() for value, word in enumerate(words.split(), 2)}
+_BIGGER = (
+    r"(?!\s(?:cent|mil|hundert|tausend|hon?derd|duizend|hundra|tusen|dutzend|douz|docen))"  # "trois cents" is no 3
+)
 SPELLED_IN = {
-    small: re.compile(rf"{SPELLED.pattern}|\b(?:{'|'.join(words.split())})\b") for small, words in LANGUAGES.items()
+    small: re.compile(rf"{SPELLED.pattern}|\b(?:{'|'.join(words.split())})\b{_BIGGER}")
+    for small, words in LANGUAGES.items()
 }
 _PART = re.compile(r"[^\s-]+")
 _MONTHS = """january february march april may june july august september october november december jan feb mar apr jun

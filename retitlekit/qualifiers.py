@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 from retitlekit.cues import (
@@ -25,7 +26,8 @@ from retitlekit.cues import (
     BEFORE_MAY,
     CUE_STEMS,
     CUES,
-    HEDGED,
+    FUTURE,
+    HEDGES,
     KIND_OF,
     NEGATES,
     OPEN,
@@ -35,7 +37,9 @@ from retitlekit.cues import (
     POSSIBLE,
     QUOTES,
     SAYING,
+    SELVES,
     SPEECH,
+    SURE,
     TAKES_TO,
     TO_COME,
     Kind,
@@ -44,8 +48,8 @@ from retitlekit.sentences import split_sentences
 from retitlekit.words import STOP_WORDS, stem
 
 _KEPT_TEXTS = 1024
-_WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*|[?;:,—–()\"“”]|(?<!\w)'(?=\w)")
-_BREAKS = frozenset("; — – ( ) but although though while whereas however instead because except".split())
+_WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*|[?;:,—–()\"“”«»„‘]|(?<!\w)'(?=\w)")
+_BREAKS = frozenset("; — – ( ) but although though while whereas however instead because except since".split())
 _HEADS = 3  # words of content that a qualifier governs first: "not [confirm] [meeting] [Putin]"
 _REACH = 9  # words after a qualifier that it can govern
 _FAR = ("den", "reject", "alleg", "accus", "suspect")  # these govern all that follows: "denied that …"
@@ -72,6 +76,7 @@ class _Clause(NamedTuple):
     place: int  # number of the sentence
     left: str | None  # the stem before the qualifier, None where it opens a clause
     gap: int  # words from there to the first head
+    beside: frozenset[str]  # the other words of its sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +176,11 @@ def _read(text: str) -> _Reading:
                 if scope:
                     left, gap = _before(tokens, at)
                     gap += next(n for n, word in enumerate(tokens[at:]) if _content(word) == scope[0])
-                    clauses.append(_Clause(kind, token, tuple(scope[:_HEADS]), place, left, gap))
+                    beside = frozenset(tokens[:at] + tokens[at + 1 :])
+                    clauses.append(_Clause(kind, token, tuple(scope[:_HEADS]), place, left, gap, beside))
                     held.setdefault(kind, set()).update(scope)
+            if token == "opposes":  # "warned against": no claim of its own, but nothing that it governs is bare
+                held.setdefault("negation", set()).update(_governed(tokens, at + 1, far=False))
         governed.append({kind: frozenset(words) for kind, words in held.items()})
     counts = Counter(word for words in stems for word in words)
     weight = {word: math.log(1 + len(sentences) / count) for word, count in counts.items()}
@@ -206,18 +214,24 @@ def lost_qualifiers(title: str, body: str, original_title: str = "") -> dict[Kin
     for part, tokens in enumerate(_parts(said.tokens)):
         stems = _stems(tokens) if part else said.stems
         for number, reading in enumerate(readings):
-            least = 0.5 if original_title and number == 0 else 0.6
+            is_old = bool(original_title) and number == 0
+            least = 0.5 if is_old else 0.6
             for clause in reading.clauses:
                 kind = KIND_OF[clause.kind]
                 if kind in lost or stems.isdisjoint(clause.heads):
                     continue
+                if said.tokens[-1] == "?" and "?" not in clause.beside:
+                    continue
+                if kind == "negation" and "warn" in reading.stems[clause.place] and _is_warning(tokens):
+                    continue
                 share = _share(stems, reading, clause.place)
                 first = clause.heads[0] in stems
-                told = share >= (least if first else least + 0.2) and (first or (kind == "negation" and not part))
+                near = len(stems.intersection(clause.heads)) > (not is_old) and kind == "negation" and not part
+                told = share >= (least if first else least + 0.2) and (first or near)
                 told |= first and _holds_all(stems, clause, reading)
                 if (
                     (told and not _is_qualified(tokens, clause, close=share >= _CLOSE))
-                    or (share >= 0.3 and _is_cut_out(tokens, clause))
+                    or (share >= 0.3 and (_is_cut_out(tokens, clause) or _is_made_sure(tokens, clause, reading)))
                 ) and not any(_is_bare(stems, clause, reading, other, share - 0.15) for other in readings):
                     lost[kind] = Lost(kind, clause.cue, reading.sentences[clause.place])
     more = *_turned_words(said, readings), *_lost_words(said, old), _lost_question(said, old), _lost_source(said, old)
@@ -276,8 +290,9 @@ def _lost_words(said: _Said, old: _Said) -> Iterator[Lost]:
         for kind in kinds:
             scope = _governed(old.tokens, at + 1, far=False)
             heads = [n for n, word in enumerate(said.tokens) if scope and _content(word) == scope[0]]
-            to_come = kind in TO_COME and any(_is_after_to(said.tokens, n) for n in heads)
-            if heads and new.isdisjoint(ACCEPTED[kind]) and not to_come:
+            to_come = kind in TO_COME and any(_is_to_come(said.tokens, n) for n in heads)
+            warned = kind == "negation" and "warn" in old.stems and _is_warning(said.tokens)
+            if heads and new.isdisjoint(ACCEPTED[kind]) and not (to_come or warned):
                 yield Lost(KIND_OF[kind], token, old.text)
 
 
@@ -292,13 +307,22 @@ def _lost_question(said: _Said, old: _Said) -> Lost | None:
 
 
 def _lost_source(said: _Said, old: _Said) -> Lost | None:
-    """The word by which the original title said whose claim it is, if the title makes the claim its own."""
+    """The word by which the original title said whose claim it is, if the title makes the claim its own.
+
+    What hedges or quotes inside the claim itself names no source: it counts only where the title is new in it.
+    """
     at = next((n for n, token in enumerate(old.tokens) if token in ATTRIBUTES), None)
-    if at is None or not SPEECH.isdisjoint(said.tokens) or HEDGED.search(said.text):
+    if at is None or not QUOTES.isdisjoint(said.tokens):
         return None
-    ends = next((n for n in range(at, 0, -1) if old.tokens[n] in ",—–"), None)
-    claim = _stems(old.tokens[:ends] if ends is not None else old.tokens[at + 1 :])
-    return Lost("attribution", old.tokens[at], old.text) if 2 * len(claim & said.stems) > len(claim) else None
+    ends = next((n for n in range(at, 0, -1) if old.tokens[n] in ",—–"), at if old.tokens[at] == "according" else 0)
+    claim = old.tokens[:ends] if ends else old.tokens[at + 1 :]
+    if not (SPEECH | HEDGES).isdisjoint(set(said.tokens).difference(claim)):
+        return None
+    of_itself = not ends and claim[:1] and claim[0] in SELVES and claim[1:2] and claim[1] in PLANNED | FUTURE
+    if of_itself and not said.stems.isdisjoint(_stems(old.tokens[:at])):
+        return None  # "Apple says it will open a shop" is "Apple to open a shop"
+    told = _stems(claim)
+    return Lost("attribution", old.tokens[at], old.text) if 2 * len(told & said.stems) > len(told) else None
 
 
 def _holds_all(stems: frozenset[str], clause: _Clause, reading: _Reading) -> bool:
@@ -320,15 +344,27 @@ def _parts(tokens: list[str]) -> list[list[str]]:
 
 def _is_qualified(tokens: list[str], clause: _Clause, *, close: bool) -> bool:
     """Whether a title has a word for what the clause has; near its head if the title is close to the sentence."""
-    if clause.kind == "alleged" and not QUOTES.isdisjoint(tokens):  # the desk's way to leave a claim to others
+    if clause.kind == "alleged" and _is_left_to_others(tokens, clause):
         return True
     accepted = ACCEPTED[clause.kind]
     heads = [at for at, token in enumerate(tokens) if _content(token) in clause.heads]
+    to_come = clause.kind in TO_COME and any(_is_to_come(tokens, at) or _is_gerund(tokens[at], clause) for at in heads)
     tokens = [token if stem(token) not in clause.heads or token in NEGATES else "·" for token in tokens]
     if not close:
-        return not accepted.isdisjoint(tokens) or (clause.kind in TO_COME and "to" in tokens[1:])
+        return to_come or (clause.kind in TO_COME and "to" in tokens[1:]) or not accepted.isdisjoint(tokens)
     near = {token for at in heads for token in tokens[max(0, at - _NEAR) : at + _AFTER]}
-    return not accepted.isdisjoint(near) or (clause.kind in TO_COME and any(_is_after_to(tokens, at) for at in heads))
+    near -= clause.beside - {clause.cue}  # these qualify something else
+    return to_come or not accepted.isdisjoint(near)
+
+
+def _is_left_to_others(tokens: list[str], clause: _Clause) -> bool:
+    """Whether a title has an allegation in quotation marks, or "guilty" from the sentence that has it."""
+    return not QUOTES.isdisjoint(tokens) or not SURE["alleged"].isdisjoint(clause.beside.intersection(tokens))
+
+
+def _is_warning(tokens: list[str]) -> bool:
+    """Whether a title has the noun of a warning: "warning on arms sales" stands for "warned not to sell arms"."""
+    return any(stem(word) == "warn" and after in ("on", "over", "about", "of") for word, after in pairwise(tokens))
 
 
 def _is_cut_out(tokens: list[str], clause: _Clause) -> bool:
@@ -343,19 +379,31 @@ def _is_cut_out(tokens: list[str], clause: _Clause) -> bool:
             start += before.index(clause.left) + 1
         elif clause.left is not None or start:
             continue
-        to_come = clause.kind in TO_COME and _is_after_to(tokens, at)
+        to_come = clause.kind in TO_COME and (_is_to_come(tokens, at) or _is_gerund(token, clause))
         if clause.kind == "alleged":
             start, accepted = 0, accepted - SPEECH | ALLEGED
-            to_come = not QUOTES.isdisjoint(tokens)
+            to_come = _is_left_to_others(tokens, clause)
         if accepted.isdisjoint(tokens[start : at + 3]) and not to_come:
             return True
     return False
 
 
-def _is_after_to(tokens: list[str], at: int) -> bool:
+def _is_made_sure(tokens: list[str], clause: _Clause, reading: _Reading) -> bool:
+    """Whether a title has "will" before what the article says may be, or "guilty" before what somebody alleges."""
+    heads = [at for at, token in enumerate(tokens) if _content(token) in clause.heads[:2]]
+    sure = SURE.get(clause.kind, frozenset()) - clause.beside - reading.weight.keys()
+    return any(not sure.isdisjoint(tokens[max(0, at - 3) : at]) for at in heads)
+
+
+def _is_to_come(tokens: list[str], at: int) -> bool:
     """Whether a verb has a headline's future before it: "to sign", "to be signed"."""
     before = [token for token in tokens[max(0, at - 4) : at] if token not in QUOTES]
     return before[-1:] == ["to"] or before[-2:] == ["to", "be"]
+
+
+def _is_gerund(token: str, clause: _Clause) -> bool:
+    """Whether a title has "meeting" where the article says that somebody plans to meet."""
+    return token.endswith("ing") and token not in clause.beside and stem(token) == clause.heads[0]
 
 
 def _share(stems: frozenset[str], reading: _Reading, place: int) -> float:

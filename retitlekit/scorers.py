@@ -1,7 +1,8 @@
 """The scorers that come with retitlekit: plain functions of a title and of what else they name as arguments.
 
-A gate says yes or no (`gate_<name>`, and why not in `why_<name>`); a score is a number (`score_<name>`). `score()`
-binds their arguments. What could not be judged is <NA>, never 0.
+A gate says yes or no (`gate_<name>`, and why not in `why_<name>`); a score is a number (`score_<name>`), and its
+docstring says whether more or less of it is better, or neither. `score()` binds their arguments. What could not be
+judged is <NA>, never 0.
 
 `DEFAULT` holds the gates that are right for every desk, and the scores. Opt in to what is a matter of house style, of a
 channel or of a run: `casing`, `width`, `fits()`, `as_asked`, `cost`, `latency`, and over repeats `distinct`, `spread`:
@@ -99,17 +100,17 @@ __all__ = [
 
 
 def width_em(title: str) -> float:
-    """Width in em of Arial; see `retitlekit.widths.em_width`."""
+    """Width in em of Arial; see `retitlekit.widths.em_width`. Neither is better: a channel sets the limit."""
     return em_width(title)
 
 
 def characters(title: str) -> int:
-    """Characters (code points of the composed text)."""
+    """Characters (code points of the composed text). Neither is better: a channel sets the limit."""
     return len(unicodedata.normalize("NFC", title))
 
 
 def words(title: str) -> int | None:
-    """Words between spaces; does not apply to scripts that write none."""
+    """Words between spaces; does not apply to scripts that write none. Neither more nor less is better."""
     return None if _is_unspaced(title) else len(title.split())
 
 
@@ -117,7 +118,8 @@ def novelty(title: str, original_title: str) -> float:
     """Share of the title that is new: 1 less the normalised Levenshtein similarity to the original title, 0 to 1.
 
     Case, punctuation and spacing do not count. Up to .25 is a near copy, up to .55 a light edit, beyond that rewritten;
-    above about .7 the letters alone cannot tell a rewrite from a title for another story.
+    above about .7 the letters alone cannot tell a rewrite from a title for another story. Neither is better: see that a
+    prompt's mean stays between.
     """
     return Levenshtein.normalized_distance(folded(title), folded(original_title))
 
@@ -126,7 +128,7 @@ def lead_coverage(title: str, article: Article) -> float | None:
     """Share of the title's content words that stand in the article's first paragraph, 0 to 1.
 
     Content words have four characters or more, a digit or a capital; scripts without spaces count pairs of characters.
-    Editors' titles of Wikinews reach .7 on average.
+    More is better, up to where editors are: their titles of Wikinews reach .7 on average.
     """
     wanted = _content(title)
     return len(wanted & _lead_content(article.lead)) / len(wanted) if wanted and article.lead else None
@@ -136,7 +138,7 @@ def entity_coverage(title: str, article: Article) -> float | None:
     """Share of the article's three main names that the title has, by how often the article has them, 0 to 1.
 
     Names in the first paragraph count twice. The recall of entities by salience (Trani et al. 2016), without a model.
-    Editors' titles of Wikinews reach .6 on average.
+    More is better, up to where editors are: their titles of Wikinews reach .6 on average.
     """
     wanted = main_names(article.body)
     if not wanted:
@@ -148,8 +150,8 @@ def entity_coverage(title: str, article: Article) -> float | None:
 def hype(title: str) -> tuple[int, str | None]:
     """How many words and signs promise more than news: "slams", "shocking", "you won't believe", "!".
 
-    A list that a desk can read and argue with, `retitlekit.tone.HYPE`. Editors' titles of Wikinews have one in a
-    hundred.
+    Less is better. A list that a desk can read and argue with, `retitlekit.tone.HYPE`. Editors' titles of Wikinews have
+    one in a hundred.
     """
     found = hype_words(title)
     return len(found), ", ".join(found) or None
@@ -158,8 +160,8 @@ def hype(title: str) -> tuple[int, str | None]:
 def sentiment_drift(title: str, original_title: str, article: Article) -> float | None:
     """How much better (+) or worse (-) the title sounds than the original title, -2 to 2, by VADER.
 
-    Negative words bring clicks (Robertson et al. 2023: +2.3 % each), so what is chosen by clicks drifts down. Watch the
-    mean; do not reward it. English only.
+    Neither is better: 0 is. Negative words bring clicks (Robertson et al. 2023: +2.3 % each), so what is chosen by
+    clicks drifts down. Watch the mean; do not reward it. English only.
     """
     return sentiment(title) - sentiment(original_title) if sounds_english(title, original_title, article.body) else None
 
@@ -167,8 +169,8 @@ def sentiment_drift(title: str, original_title: str, article: Article) -> float 
 def simplicity(title: str, article: Article) -> float | None:
     """Share of the title's words that are common and of at most two syllables, 0 to 1; names do not count.
 
-    Readers prefer simple headlines (Shulman et al. 2024). English only. Editors' titles of Wikinews reach .8
-    on average.
+    More is better: readers prefer simple headlines (Shulman et al. 2024). English only. Editors' titles of Wikinews
+    reach .8 on average.
     """
     return plainness(title) if sounds_english(title, article.body, own_title(article)) else None
 
@@ -177,12 +179,13 @@ def distinct(repeat_titles: list[str]) -> float | None:
     """Share of different titles among the repeats of a trial, 0 to 1; case and punctuation do not count.
 
     `repeat_titles` are the titles of the same article, messages, model and parameters; does not apply to one alone.
+    More is better where somebody picks among the repeats; where the first is published it says how far to trust it.
     """
     return len(set(map(folded, repeat_titles))) / len(repeat_titles) if len(repeat_titles) > 1 else None
 
 
 def spread(repeat_titles: list[str]) -> float | None:
-    """Mean normalised Levenshtein distance between the repeats of a trial, pair by pair, 0 to 1."""
+    """Mean normalised Levenshtein distance between the repeats of a trial, pair by pair, 0 to 1; as `distinct`."""
     pairs = list(combinations(map(folded, repeat_titles), 2))
     return sum(Levenshtein.normalized_distance(*pair) for pair in pairs) / len(pairs) if pairs else None
 

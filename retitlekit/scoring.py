@@ -40,7 +40,7 @@ def score(
     list of dicts, `article` as an `Article`, or `repeat_titles` as the list of titles that the repeats of one trial
     brought. It returns a bool (a gate), a number (a score), None (does not apply), either with a reason as
     ``(value, "why")``, or several as a dict ``{name: value, "why_<name>": "…"}``; a `TypedDict` as its return type
-    tells beforehand which.
+    tells beforehand which. None with a reason means that it could not be judged.
 
     An argument without a default must have a value: where the frame has <NA>, the scorer is not asked and the result is
     <NA>. An argument with a default gets the default there. Keyword-only arguments with a default are the scorer's own
@@ -60,9 +60,11 @@ def score(
     -------
     pandas.DataFrame
         A new frame with the same rows, order and index, and for each scorer `gate_<name>` (boolean) or `score_<name>`
-        (Float64), and `why_<name>` (string) for those that give reasons. `passed` (boolean) tells whether a row has a
-        title and no gate of the frame is False; it is <NA> where a scorer failed. Calls that were not answered are <NA>
-        everywhere; an answer that holds no title has not passed.
+        (Float64), and `why_<name>` (string) for those that give reasons; they replace what a scorer of that name made
+        before. `passed` (boolean) is worked out from all gates and scores of the frame, those of earlier calls too:
+        False where a gate is False or an answer holds no title; <NA> where a gate or a score is <NA> and `why_<name>`
+        says why it could not be judged, and where the call was not answered; else True. What is <NA> without a reason
+        does not apply.
 
     Raises
     ------
@@ -70,13 +72,14 @@ def score(
         When a scorer asks for what the frame does not have, `articles` lack one of the frame's, or two scorers share a
         name.
     RetitlekitError
-        When a scorer returns something else, or raises for every title (its exception is the cause).
+        When a scorer returns something else.
 
     Warns
     -----
     RetitlekitWarning
-        When a scorer raises for some titles: the warning names the scorer, the article and the exception, the rows are
-        <NA> there and in `passed`, and `why_<name>` has the reason. Nothing else is lost.
+        When a scorer raises, be it for one title or for all: the warning names the scorer, the article and the
+        exception, the rows are <NA> there and in `passed`, so that nobody takes such a title for a good one, and
+        `why_<name>` has the exception. Nothing else is lost: the titles may have been paid for.
 
     Examples
     --------
@@ -91,22 +94,27 @@ def score(
     check(frame, needs=["title"])
     columns = _Columns.of(frame, articles)
     made: dict[str, NDArray[np.object_]] = {}
-    unknown = np.zeros(len(frame), bool)
+    asked: set[str] = set()
     if not isinstance(scorers, Iterable | Callable):
         raise FrameError(f"scorers={scorers!r}: give functions, such as [*rk.scorers.DEFAULT, mine]")
     for scorer in [scorers] if callable(scorers) else scorers:
-        judgement, broken = _judge(scorer, columns)
-        unknown |= broken
+        own, judgement = _judge(scorer, columns)
+        asked |= {own, *(name.partition("_")[2] for name in judgement)}
         for name, values in judgement.items():
             if name in made:
                 raise FrameError(f"two scorers make `{name}`: give one of the functions another name")
             made[name] = values
     judged = typed(pd.DataFrame(made, index=frame.index))
     reasons = {name: "string" for name in made if name.startswith("why_")}
-    result = frame.drop(columns=[name for name in (*made, "passed") if name in frame.columns])
+    old = {"passed", *(f"{kind}_{name}" for name in asked for kind in ("gate", "score", "why"))}
+    result = frame.drop(columns=[name for name in frame.columns if name in old])
     result = pd.concat([result, judged.astype(reasons)], axis=1)
-    gates = [name for name in result.columns if str(name).startswith("gate_")]
-    failed = result[gates].eq(False).fillna(False).any(axis=1).to_numpy(bool)
+    failed, unknown = np.zeros((2, len(frame)), bool)
+    for kind, _, name in (str(column).partition("_") for column in result.columns):
+        if kind == "gate":
+            failed |= result[f"gate_{name}"].eq(False).fillna(False).to_numpy(bool)
+        if kind in ("gate", "score") and f"why_{name}" in result:
+            unknown |= (result[f"{kind}_{name}"].isna() & result[f"why_{name}"].notna()).to_numpy(bool)
     passed = (columns["title"][0] >= 0) & ~failed
     result["passed"] = pd.arrays.BooleanArray(passed, ~columns.answered | (unknown & passed))
     return result
@@ -218,8 +226,8 @@ def _distinct_rows(columns: Sequence[Codes]) -> tuple[Codes, Codes]:
     return first, inverse
 
 
-def _judge(scorer: Scorer, columns: _Columns) -> tuple[dict[str, NDArray[np.object_]], NDArray[np.bool_]]:
-    """Ask one scorer about every row it applies to; the columns it makes, and the rows on which it failed."""
+def _judge(scorer: Scorer, columns: _Columns) -> tuple[str, dict[str, NDArray[np.object_]]]:
+    """Ask one scorer about every row it applies to; its name, and the columns it makes."""
     name, defaults = _signature(scorer)
     missing = [wanted for wanted in defaults if wanted not in columns and defaults[wanted] is inspect.Parameter.empty]
     if missing:
@@ -257,20 +265,18 @@ def _judge(scorer: Scorer, columns: _Columns) -> tuple[dict[str, NDArray[np.obje
     if failures:
         _tell(name, failures, columns, rows_asked)
     made = _columns_of(scorer, name, results, failures)
-    failed = np.zeros(len(columns.frame), bool)
-    failed[rows] = np.array([place in failures for place in range(len(results))], bool)[inverse]
-    return {column: spread(values) for column, values in made.items()}, failed
+    return name, {column: spread(values) for column, values in made.items()}
 
 
 def _tell(name: str, failures: dict[int, Exception], columns: _Columns, rows_asked: list[int]) -> None:
-    """Warn of the titles on which a scorer failed; raise where it failed on all."""
+    """Warn of the titles on which a scorer failed."""
     place, problem = next(iter(failures.items()))
     row = columns.frame.iloc[rows_asked[place]]
     where = ", ".join(f"{key} {row[key]}" for key in ("article", "trial_id") if key in row) or f"row {row.name}"
-    if len(failures) == len(rows_asked):
-        raise RetitlekitError(f"scorer {name!r} failed on every title; {where}: {problem!r}") from problem
+    few = len(failures) < len(rows_asked)
+    share = f"{len(failures)} of {len(rows_asked)} titles" if few else "every title"
     warn(
-        f"scorer {name!r} failed on {len(failures)} of {len(rows_asked)} titles, which are <NA>; {where}: {problem!r}",
+        f"scorer {name!r} failed on {share}, <NA> there; {where}: {problem!r}",
         RetitlekitWarning,
         stacklevel=4,
     )

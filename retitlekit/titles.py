@@ -256,7 +256,7 @@ _SMALL_TALK = re.compile(
     re.IGNORECASE,
 )
 _ANNOUNCED_IN_LINE = (
-    rf"{_HERE}(?: ?[^\n:： ]{{0,24}} ){{0,6}}?[^\n:： ]{{0,12}}?{_THING}(?:です|입니다)?(?:"
+    rf"{_HERE}(?: ?[^\n:： ]{{0,24}} ){{0,6}}?[^\n:： ]{{0,12}}?{_THING}(?: r[eéi]\w{{4,}})?(?:です|입니다)?(?:"
     rf" ?\([^()\n]{{0,60}}\))?{_FOR} ?[:：]",
     rf"{_HERE}(?: it is| you go)? ?[:：]",
     rf"{_YES}[,!.]? here(?:['’]s| is| are| you)\b[^\n:：]{{0,100}}[:：]",

@@ -57,9 +57,16 @@ SAME_VALUE += [
     ("20 years ago", "two decades ago"),
     ("100 years", "a century"),
     ("Formula 1", "the F1 race"),
+    ("25% of voters", "a quarter of the voters, in the first quarter of the year"),
+    ("5 km road", "The road of 5 is 3 miles long, which is more than a km."),
     ("Three dead", "Trois morts dans un accident, et une des victimes est un enfant."),
 ]
 OTHER_VALUE = [
+    ("Dividend up 25%", "In the fourth quarter the dividend rose.", "25"),
+    ("Vote of 2000", "The vote of 2001 was close.", "2000"),
+    ("Banned in March 2004", "In December 2004 it was banned; in 2004 it had 3 members.", "2004"),
+    ("Tickets at €5", "The ticket costs $5. There were 5 shows.", "5"),
+    ("Cinq gardes", "Le roi est arrivé avec 300 gardes et des ministres, dit la presse.", "Cinq"),
     ("3 dead", "2 people died.", "3"),
     ("Three dead", "The third storm in a row", "Three"),
     ("3 dead", "The 3rd storm in a row", "3"),

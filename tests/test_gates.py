@@ -13,6 +13,7 @@ import pytest
 import retitlekit as rk
 from retitlekit import scorers
 from retitlekit.frame import typed
+from retitlekit.gates import NO_TITLE
 
 BODY = "Kim Jong Un arrived in Russia on Tuesday with 2 ministers.\n\nWashington warned against a deal."
 TITLE = "Kim Jong Un in Russia amid US warnings"
@@ -54,12 +55,29 @@ GATES = [
     ("readable", "Kimâ€™s visit", False),
     ("readable", "CafÃ© in Russia", False),
     ("readable", "Kim\u200b in Russia", False),
+    ("readable", "Kim in Rus\u00adsia", False),
+    ("readable", "Kim\u2066 in Russia", False),
+    ("readable", "Kim in Russia \ue000", False),
+    ("readable", "K\u0336i\u0336m in Russia", False),
+    ("readable", "K\u0321\u0322\u031bim in Russia", False),
+    ("readable", "𝗞𝗶𝗺 in Russia", False),
+    ("readable", "🄺🄸🄼 in Russia", False),
+    ("readable", "Việt Nam: ①, 🇷🇺 ½", True),
+    ("has_title", "Untitled", False),
+    ("has_title", "[Your title here]", False),
+    ("has_title", "The original headline", False),
+    ("has_title", "null", False),
+    ("has_title", "502 Bad Gateway", False),
+    ("has_title", "Title race goes on", True),
+    ("has_title", "Server error delays flights", True),
     ("whole", "Kim in Russia: what comes next?", True),
     ("whole", "What the summit is made for", True),
     ("whole", "Kim arrives in the", False),
     ("whole", "Kim arrives in…", False),
     ("whole", "Kim (who arrived in Russia", False),
     ("whole", "Kim: “We will sell", False),
+    ("whole", "„Keine Waffen“: USA warnen Kim", True),
+    ("whole", "USA warnen Kim: „Keine Waffen", False),
     ("length", "Kim in Russia", True),
     ("length", "Kim in Russia " * 8, False),
     ("language", "Kim arrived in Russia", True),
@@ -165,6 +183,57 @@ def test_known_failures_fail_their_gate(failure: str, title: str | None, row: di
 
     assert [False] == result[f"gate_{gate}"].tolist()
     assert [False] == result["passed"].tolist()
+
+
+# The seed's story in seven languages: what passes, what fails, parted by bars.
+STORIES = {
+    "zh": (
+        "朝鲜领导人金正恩周二乘坐装甲列车抵达俄罗斯，随行的有2名部长和约300名警卫。贸易增长12%。",
+        "金正恩乘装甲列车访俄|朝俄贸易增长12%",
+        "金正恩率５０名部长访俄|Kim arrives in Russia|标题：金正恩访俄|抱歉，我无法改写这个标题|「金正恩访俄」",
+    ),
+    "ja": (
+        "北朝鮮の金正恩総書記は火曜日、装甲列車でロシアに到着した。閣僚2人と警護員約300人が同行した。",
+        "閣僚2人と訪ロ、金正恩氏|警護300人とロシアへ",
+        "閣僚40人と訪ロ|タイトル：金正恩氏がロシア到着|申し訳ありませんが、書けません|警護９００人とロシアへ",
+    ),
+    "ar": (
+        "وصل زعيم كوريا الشمالية كيم جونغ أون إلى روسيا يوم الثلاثاء على متن قطار مدرع برفقة وزيرين و٣٠٠ حارس.",
+        "كيم يصل إلى روسيا بقطار مدرع|كيم في روسيا برفقة 300 حارس",
+        "كيم في روسيا برفقة ٩٠٠ حارس|العنوان: كيم في روسيا|عذرا، لا أستطيع إعادة كتابة العنوان|كيم \u202eفي روسيا",
+    ),
+    "hi": (
+        "उत्तर कोरिया के नेता किम जोंग उन मंगलवार को बख्तरबंद ट्रेन से रूस पहुंचे। उनके साथ 300 सुरक्षाकर्मी थे।",
+        "किम बख्तरबंद ट्रेन से रूस पहुंचे|३०० सुरक्षाकर्मियों के साथ रूस में किम",
+        "९०० सुरक्षाकर्मियों के साथ रूस में किम|क्षमा करें, मैं यह नहीं लिख सकता|Kim arrives in Russia",
+    ),
+    "ru": (
+        "Лидер Северной Кореи Ким Чен Ын прибыл в Россию, с ним 300 охранников. США предупредили. Путин ждал гостя.",
+        "Ким приехал в Россию на бронепоезде|Встреча Кима с Путиным: США против|Лидер с 300 охранниками",
+        "Ким встретится с Лукашенко|Ким приехал в Минск|Ким с 900 охранниками|Заголовок: Ким в России",
+    ),
+    "de": (
+        "Der Machthaber Kim Jong Un ist am Dienstag eingetroffen. Ihn begleiteten zwei Minister und 300 Wachleute.",
+        "Kim reist mit Panzerzug an|„Keine Waffen“: USA warnen Kim|Zwei Minister begleiten Kim nach Russland",
+        "Fünf Minister begleiten Kim|Neuer Titel: Kim in Russland|Kim arrives in Russia by train|„Kim in Russland“",
+    ),
+    "fr": (
+        "Le dirigeant Kim est arrivé à bord d'un train, avec deux ministres et des gardes, 300 en tout. Une foule est "
+        "là, dit la presse de la Russie, et les deux pays se rapprochent. Washington l'a averti.",
+        "Kim arrive en Russie en train blindé|« Pas d'armes » : Washington avertit Kim|Trois cents gardes pour Kim",
+        "Kim rencontre Macron|Kim avec cinq ministres|Voici le titre réécrit : Kim en Russie|« Kim en Russie »",
+    ),
+}
+
+
+@pytest.mark.parametrize("language", STORIES)
+def test_titles_of_other_languages(language: str) -> None:
+    """Faithful titles pass every default gate, in any digits and quotation marks; hostile ones do not."""
+    body, good, bad = STORIES[language]
+    titles = [*good.split("|"), *bad.split("|")]
+    result = rk.score(make(title=titles, body=body, original_title=NO_TITLE, repairs=None))
+
+    assert [title for title in titles if title in good.split("|")] == result.loc[result["passed"], "title"].tolist()
 
 
 def test_temperature_that_was_changed() -> None:

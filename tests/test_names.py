@@ -34,6 +34,10 @@ KNOWN = [
     ("Soldiers Don't Ask", "The soldiers did not ask."),
     ("Road 80 Km Long", "The road is 80 km long."),
     ("Officials to Resettle Victims", "The officials offered new homes to the victims."),
+    ("They'd Leave If I'm Right, Don't They", "The officials said so."),
+    ("J-Lo sings", "Jennifer Lopez sang."),
+    ("GOP wins vote", "Republicans won the vote."),
+    ("Встреча Кима и Путина пройдет на востоке", "Путин ждал. В город приехал лидер Ким."),
 ]
 UNKNOWN = [
     ("Envoy leaves Tehran", "Iran called its envoy back.", "Tehran"),
@@ -50,6 +54,8 @@ UNKNOWN = [
     ("London fire kills two", "British firefighters said that two people died in Leeds.", "London"),
     ("Envoy arrives in Moscow", "The envoy came to Russia.", "Moscow"),
     ("Bush Signs Law", "The president signed the law.", "Bush"),
+    ("Smith Signs Law", "The president signed the law.", "Smith"),
+    ("Встреча Кима и Путина пройдет на востоке", "Путин ждал. В город приехал лидер Лим.", "Кима"),
     ("津波: Coastal town of Umeå moves", "The coastal town of Sundsvall moved for the day.", "Umea"),
 ]
 

@@ -111,6 +111,11 @@ KEPT = [
     (WATER, "Tap water unsafe, tests show"),
     (WATER, "Company refuses compensation over unsafe water"),
     (WATER, "Residents kept in dark for three weeks over unsafe water"),
+    (WATER, "Is the water safe to drink?"),
+    ("The senator is planning to meet the envoy.", "Senator meeting envoy"),
+    ("Roe was accused of fraud and found guilty by a jury.", "Jury finds Roe guilty of fraud"),
+    ("Roe, who has not had a coach since he split from Ito, won.", "Roe splits from Ito"),
+    ("It is nothing new for Patch, the horse whom all call a joy.", "Patch the horse is a joy to all"),
 ]
 LOST = [
     (KIM, "Kim sells arms to Moscow", "negation"),
@@ -151,6 +156,14 @@ LOST = [
     (WATER, "Water is safe to drink, tests show", "negation"),
     (WATER, "Residents were told for three weeks", "negation"),
     (WATER, "Company to pay compensation", "negation"),
+    ("Police warned that rioters could block roads.", "Rioters will block roads, police warned", "modality"),
+    ("The firm reportedly sent Ito a possible contract for talks.", "Firm reportedly sent Ito contract", "modality"),
+    ("Iran is accused of helping rebels, a report said.", "Iran guilty of helping rebels, report says", "modality"),
+    (
+        "The US did not sell arms to Oslo. Washington warned Oslo against a deal to sell arms.",
+        "US to sell arms to Oslo",
+        "negation",
+    ),
 ]
 
 
@@ -186,6 +199,11 @@ OF_TITLE = [
     ("Harbour bridge to close for nine weeks, council says", "Harbour bridge to close for nine weeks", "attribution"),
     ("Iran says its plan is peaceful", "Iran's plan is peaceful", "attribution"),
     ("Tower bridge is safe, according to engineers", "Tower bridge is safe", "attribution"),
+    ("Tower bridge is safe according to engineers", "Tower bridge is safe", "attribution"),
+    ("Analysts say Unilever could launch soap", "Unilever could launch soap", "attribution"),
+    ("Officer says plane entered at 17:58", "Plane entered at 17:58", "attribution"),
+    ("Kim says team will show unity", "Team will show unity", "attribution"),
+    ("Kim claims he won election", "Kim won election", "attribution"),
 ]
 
 
@@ -202,6 +220,9 @@ def test_lost_qualifier_is_found_in_the_original_title(original: str, title: str
         ("Harbour bridge to close for nine weeks, council says", "Council: harbour bridge to close for nine weeks"),
         ("Iran says its plan is peaceful", "Tehran insists plan is peaceful"),
         ("Iran says its plan is peaceful", "Iran calls its plan 'peaceful'"),
+        ("Iran says its plan is peaceful", "Iran's plan «peaceful»"),
+        ("Apple says it will open shop in Oslo", "Apple to open shop in Oslo"),
+        ("US warns Kim not to sell arms", "Kim in Oslo despite US warning on arms sales"),
         ("Judge dismisses lawsuit against Geller", "Judge throws out lawsuit against Geller"),
         ("President plans to attend Games", "President to attend Games"),
         ("Will the pool close?", "Why the pool may close"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any, TypedDict
 
 import pandas as pd
@@ -225,7 +226,7 @@ def test_scorer_that_raises_on_some_titles() -> None:
     frame = make(title=["a", "b", "b", "c"], article=["x", "y", "y", "z"]).assign(trial_id=["t1", "t2", "t3", "t4"])
     with pytest.warns(
         rk.RetitlekitWarning,
-        match=r"'broken' failed on 1 of 3 titles, which are <NA>; article y, trial_id t2: ZeroDivisionError",
+        match=r"'broken' failed on 1 of 3 titles, <NA> there; article y, trial_id t2: ZeroDivisionError",
     ):
         result = rk.score(frame, [scorers.characters, broken, scorers.one_line])
 
@@ -249,15 +250,95 @@ def no_b(title: str) -> bool:
     return title != "b"
 
 
-def test_scorer_that_raises_on_every_title() -> None:
-    """A scorer that can judge nothing is an error, with the exception as its cause."""
-    frame = make(title=["b", "bb"], article="y").assign(trial_id=["t1", "t2"])
+def typo(title):  # type: ignore[no-untyped-def] # as a notebook has it
+    """A scorer that raises whatever the title, and never says whether it is a gate."""
+    raise NameError(title)
 
-    with pytest.raises(
-        rk.RetitlekitError, match="scorer 'broken' failed on every title; article y, trial_id t1: ZeroDiv"
-    ) as caught:
-        rk.score(frame, broken)
-    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+def slow(title: str) -> float:
+    """A score that raises whatever the title."""
+    raise TimeoutError(title)
+
+
+@pytest.mark.parametrize(("scorer", "column"), [(broken, "gate_broken"), (typo, "score_typo"), (slow, "score_slow")])
+def test_scorer_that_raises_on_every_title(scorer: Any, column: str) -> None:
+    """Titles that were paid for are not lost to a scorer that can judge none, and none of them has passed."""
+    frame = make(title=["b", "bb"], article="y").assign(trial_id=["t1", "t2"])
+    with pytest.warns(rk.RetitlekitWarning, match=f"'{scorer.__name__}' failed on every title, .* trial_id t1"):
+        result = rk.score(frame, [scorer, scorers.one_line])
+
+    assert result[column].isna().all()
+    assert result[f"why_{scorer.__name__}"].str.contains("Error").all()
+    assert result["passed"].isna().all()
+    assert result["gate_one_line"].all()
+
+
+def test_unknown_gate_stays_unknown_until_it_answers(tmp_path: Path) -> None:
+    """Scoring other gates later, a file between, keeps `passed` <NA>; a failed call and a gate set aside stay so."""
+    frame = make(title=["a", "b", "b", None], status=["ok", "ok", "ok", "error"])
+    with pytest.warns(rk.RetitlekitWarning, match="'broken' failed"):
+        first = rk.score(frame, [broken, sometimes])
+    first.to_parquet(tmp_path / "frame.parquet")
+    again = rk.score(pd.read_parquet(tmp_path / "frame.parquet"), [scorers.one_line, no_c])
+    mended = rk.score(again, mend(broken))
+
+    def told(frame: pd.DataFrame) -> list[Any]:
+        return [None if value is pd.NA else value for value in frame["passed"]]
+
+    assert [True, None, None, None] == told(first)
+    assert [True, None, None, None] == told(again)
+    assert [True, False, False, None] == told(rk.score(again, no_b))
+    assert [True, None, None, None] == told(rk.score(rk.score(again, no_b), mend(no_b)))
+    assert [True, True, True, None] == told(mended)
+    assert "why_broken" not in mended
+
+
+def sometimes(title: str) -> bool | None:
+    """A gate that does not apply to the title "a"."""
+    return None if title == "a" else True
+
+
+def no_c(title: str) -> bool:
+    """No title "c"."""
+    return title != "c"
+
+
+def mend(scorer: Any) -> Any:
+    """A scorer of the same name that says yes."""
+
+    def mended(title: str) -> bool:
+        return True
+
+    mended.__name__ = scorer.__name__
+    return mended
+
+
+def test_gate_that_could_not_judge_says_why() -> None:
+    """None with a reason leaves `passed` open; None alone does not apply."""
+
+    def shy(title: str) -> tuple[bool | None, str | None]:
+        return None, None if title == "a" else "the register did not answer"
+
+    assert [True, None] == [None if v is pd.NA else v for v in rk.score(make(title=["a", "b"]), shy)["passed"]]
+
+
+def test_scoring_again_replaces_all_that_a_scorer_made() -> None:
+    """A gate that becomes a score, or gives no reason any more, leaves nothing stale behind."""
+
+    def judged(title: str) -> Any:
+        return (False, "old") if ROUND else 7
+
+    ROUND.append(1)
+    first = rk.score(make(title="a"), judged)
+    ROUND.clear()
+    second = rk.score(first, judged)
+
+    assert {"gate_judged", "why_judged"} <= set(first.columns)
+    assert [True] == second["passed"].tolist()
+    assert not {"gate_judged", "why_judged"} & set(second.columns)
+
+
+ROUND: list[int] = []
 
 
 class Shape(TypedDict):
