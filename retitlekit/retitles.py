@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from retitlekit.articles import Article
-from retitlekit.errors import ArticleError, PageError, PlanError, PromptError, RetitlekitWarning
+from retitlekit.errors import ArticleError, PageError, PlanError, PromptError, RetitlekitError, RetitlekitWarning
+from retitlekit.frame import COLUMNS
 from retitlekit.leaks import content_words, echoes, find_leaks
 from retitlekit.lint import is_clean
 from retitlekit.markup import escape_cdata, escape_text, masked
@@ -65,6 +66,7 @@ _KEPT = (
     "prompt",
     "temperature",
     "cost_usd",
+    "cached",
 )
 
 
@@ -74,7 +76,7 @@ def retitle(
     *,
     model: str | Model,
     on_fail: OnFail = "keep_original",
-    guard: Iterable[Scorer] = GUARD,
+    guard: Iterable[Scorer] | Scorer = GUARD,
     temperature: float | None = None,
     store: str | os.PathLike[str] = ".retitlekit",
     max_concurrency: int | None = None,
@@ -86,10 +88,10 @@ def retitle(
 ) -> pd.DataFrame:
     """Write a new title for each article or page, and say which may be published.
 
-    A title is published when the call was answered at the temperature asked for, the answer holds a title, and no gate
-    of `guard` says no. Otherwise the original title is kept, or the page is held for a person. An original title that
-    is itself a leaked prompt, a tag or a refusal is never kept: then the page is held. What such a title wanted to be
-    retitled ("Rewrite this title: Kim in Russia") is what the prompt is given.
+    A title is published when the call was answered at the temperature asked for, the answer holds a title, every scorer
+    of `guard` could judge it, and none of their gates says no. Otherwise the original title is kept, or the page is
+    held for a person. An original title that is itself a leaked prompt, a tag or a refusal is never kept: then the page
+    is held. What such a title wanted to be retitled ("Rewrite this title: Kim in Russia") is what the prompt is given.
 
     Parameters
     ----------
@@ -102,7 +104,8 @@ def retitle(
     on_fail : {"keep_original", "hold"}
         What happens to an article without a safe title.
     guard : iterable of scorers
-        Their gates must not say no; scores do not count. ``[*rk.retitles.GUARD, mine]`` adds one.
+        Their gates must not say no; scores and gates that do not apply (None) do not count. One that raises has not
+        judged the title: its reason is "GuardFailed". ``[*rk.retitles.GUARD, mine]`` adds one.
     temperature : float, optional
         By default the prompt file's own.
     store, max_concurrency, budget_usd, timeout, retries, progress
@@ -115,12 +118,14 @@ def retitle(
     pandas.DataFrame
         A row for each article, in order: `article`, `original_title`, `status` ("published", "kept_original", "held"),
         `reason` (why not published), `published_title` (<NA> when held), and of the trial `title`, `repairs`,
-        `completion`, `error_type`, `error`, `trial_id`, `model`, `prompt`, `temperature`, `cost_usd`.
+        `completion`, `error_type`, `error`, `trial_id`, `model`, `prompt`, `temperature`, `cost_usd`, `cached`.
 
     Raises
     ------
-    ArticleError, PlanError, PromptError, ModelError
-        Before anything is sent: two articles with one id, a variable that no article has, a model without its key.
+    ArticleError, PlanError, PromptError, FrameError, ModelError
+        Before anything is sent: two articles with one id, a variable that no article has, a scorer that asks for what
+        there is not, a model without its key, a server that nobody answers at. What fails later, a server that goes
+        down on the way too, is a row with its reason, and the other articles are not touched by it.
 
     Examples
     --------
@@ -133,6 +138,7 @@ def retitle(
 
     if on_fail not in ("keep_original", "hold"):
         raise PlanError(f"on_fail={on_fail!r}: give 'keep_original' or 'hold'")
+    guard = (guard,) if callable(guard) else tuple(guard)
     unknown = sorted(set(prompt.variables) - set(VARIABLES))
     if unknown:
         raise PromptError(f"prompt {prompt.name!r}: no article has {', '.join(unknown)}")
@@ -149,6 +155,7 @@ def retitle(
             temperatures=temperature,
             **params,
         )
+        score(trials.reindex(columns=[column.name for column in COLUMNS]), guard)  # a wrong guard costs no call
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RetitlekitWarning)  # each failure is a row with its reason
             frame = run(
@@ -160,13 +167,21 @@ def retitle(
                 retries=retries,
                 progress=progress,
             )
-        frame = score(frame, guard, articles=[work.article for work in ready.values() if work.article])
+            frame = _judged(frame, guard, [work.article for work in ready.values() if work.article])
         answers = {str(row["article"]): row for row in _records(frame)}
     rows = [_row(work, answers.get(work.id, {}), on_fail) for work in works]
     columns = ["article", "original_title", "status", "reason", "published_title", *_KEPT]
     done = pd.DataFrame(rows, columns=columns)
-    dtypes = {name: "Float64" if name in ("temperature", "cost_usd") else "string" for name in columns}
+    dtypes = dict.fromkeys(columns, "string") | {"temperature": "Float64", "cost_usd": "Float64", "cached": "boolean"}
     return done.astype(dtypes).astype({"status": pd.CategoricalDtype(list(STATUSES))})
+
+
+def _judged(frame: pd.DataFrame, guard: tuple[Scorer, ...], articles: list[Article]) -> pd.DataFrame:
+    """The frame with what the guard says; what was paid for is not lost to a scorer that fails on every title."""
+    try:
+        return score(frame, guard, articles=articles)
+    except RetitlekitError as problem:
+        return frame.assign(passed=None, why_guard=str(problem))
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -265,6 +280,10 @@ def _objection(work: _Work, answer: dict[str, Any]) -> str | None:
     if failed:
         why = [f"{name} ({answer[f'why_{name}']})" if answer.get(f"why_{name}") else name for name in failed]
         return f"gate {', '.join(why)}"
+    if answer.get("passed") is not True:  # a scorer failed, and nobody knows what it would have said
+        left = {name: why for name, why in answer.items() if name.startswith("why_") and why}
+        open_ = [why for name, why in left.items() if all(answer.get(f"{kind}_{name[4:]}") is None for kind in _KINDS)]
+        return f"GuardFailed: {'; '.join(open_) or 'a scorer could not judge the title'}"[:500]
     if title.rstrip().endswith((":", "：")):
         return "NotATitle: it is the label of something that did not come"
     if _ADDRESS.search(title) and not _ADDRESS.search(f"{work.original_title} {work.article and work.article.body}"):
@@ -280,6 +299,7 @@ def _objection(work: _Work, answer: dict[str, Any]) -> str | None:
     return None
 
 
+_KINDS = ("gate", "score")
 _ADDRESS = re.compile(r"https?://|\bwww\.", re.IGNORECASE)
 _ABOUT_ITSELF = re.compile(
     r"\b(?:the|this|that|your|my|a new|which|what) (?:title|headline)s?\b(?=.*\b(?:you|your|i|me|we)\b|.*\?)"
@@ -299,7 +319,7 @@ def expand(
     prompt: Prompt | None = None,
     model: str | Model,
     repair: bool = False,
-    guard: Iterable[Scorer] = GUARD,
+    guard: Iterable[Scorer] | Scorer = GUARD,
     defaults: str = "",
     store: str | os.PathLike[str] = ".retitlekit",
     **options: Any,

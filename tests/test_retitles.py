@@ -298,7 +298,7 @@ def test_f19_a_changed_parameter_is_told() -> None:
     """F19: a title that was made at another temperature than the winner's is not published."""
     from retitlekit.retitles import _objection, _Work
 
-    answer = {"status": "ok", "title": GOOD, "temperature": 0.2, "effective_temperature": 1.0}
+    answer = {"status": "ok", "title": GOOD, "temperature": 0.2, "effective_temperature": 1.0, "passed": True}
 
     assert "TemperatureChanged: asked for 0.2, answered at 1" == _objection(_Work.of(ARTICLE), answer)
     assert _objection(_Work.of(ARTICLE), answer | {"effective_temperature": 0.2}) is None
@@ -344,6 +344,96 @@ def test_a_guard_of_ones_own() -> None:
 
     assert ("kept_original", "gate calm (shuts is not calm)") == (row["status"], row["reason"])
     assert "kept_original" == done("Rewrite this title: Harbour bridge", guard=())["status"]
+
+
+def broken_on_some(title: str) -> bool:
+    """A scorer with a mistake in it."""
+    if "three" in title:
+        raise ValueError("no three, please")
+    return True
+
+
+def broken(title: str, article: rk.Article) -> bool:
+    raise RuntimeError("no connection to the style guide")
+
+
+def wordy(title: str) -> float:
+    return {"Tarnby": 1.0}[title.split()[0]]
+
+
+def strange(title: str) -> Any:
+    return "yes"
+
+
+def silent(title: str) -> None:
+    """Does not apply."""
+
+
+@pytest.mark.parametrize("on_fail", ["keep_original", "hold"])
+@pytest.mark.parametrize(
+    ("guard", "expected", "why"),
+    [
+        pytest.param([broken_on_some], "PNP", "no three, please", id="on-some"),
+        pytest.param([broken], "NNN", "no connection to the style guide", id="on-all"),
+        pytest.param([silent, broken], "NNN", "no connection to the style guide", id="on-all-of-two"),
+        pytest.param([wordy], "PNP", "KeyError", id="a-score"),
+        pytest.param([strange], "NNN", "returned str", id="no-judgement"),
+        pytest.param((broken_on_some,), "PNP", "no three, please", id="to-be-gone-through-once"),
+        pytest.param(broken_on_some, "PNP", "no three, please", id="alone"),
+        pytest.param([silent], "PPP", "", id="does-not-apply"),
+    ],
+)
+def test_a_guard_that_fails_publishes_nothing(on_fail: Any, guard: Any, expected: str, why: str) -> None:
+    """Whom a scorer could not judge is not published, whether it raised for one or for all; the answers are kept."""
+    articles = [rk.Article(name, f"Old title {name}", f"Tarnby shuts bridge {name}.") for name in ("one", "two", "x")]
+    titles = {
+        "one": "Tarnby shuts bridge one",
+        "two": "Bridge two, or three, shut in Tarnby",
+        "x": "Tarnby shuts bridge x",
+    }
+
+    def answer(body: Any, nth: int) -> str:
+        return next(titles[name] for name in titles if f"Old title {name}" in body["messages"][-1]["content"])
+
+    with Loopback(answer) as server:
+        asked = {"model": rk.Model("openai/model-a", api_base=server.base), "on_fail": on_fail, "progress": False}
+        frame = rk.retitle(articles, PROMPT, guard=guard, **asked)
+        again = rk.retitle(articles, PROMPT, guard=(), **asked)
+    kept = {"keep_original": "kept_original", "hold": "held"}[on_fail]
+
+    assert [{"P": "published", "N": kept}[each] for each in expected] == frame["status"].tolist()
+    assert all(reason.startswith("GuardFailed: ") and why in reason for reason in frame["reason"].dropna())
+    assert (3, ["published"] * 3) == (len(server.bodies), again["status"].tolist())
+
+
+def test_a_guard_that_cannot_be_asked_costs_nothing() -> None:
+    """A scorer that asks for what there is not is an error before anything is sent."""
+
+    def typo(titel: str) -> bool:
+        return True
+
+    with Loopback() as server, pytest.raises(rk.FrameError, match="'typo' asks for `titel`"):
+        rk.retitle(ARTICLE, PROMPT, model=rk.Model("openai/model-a", api_base=server.base), guard=[*GUARD, typo])
+
+    assert [] == server.bodies
+
+
+def test_a_server_that_is_down(tmp_path: Path) -> None:
+    """At the start it is an error, and nothing was sent; on the way it is a row, and the other articles have theirs."""
+    articles = [rk.Article(f"a{n}", f"Old title {n}", f"Tarnby shuts bridge {n}.") for n in range(6)]
+
+    def answer(body: Any, nth: int) -> Answer:
+        number = int(re.search(r"bridge (\d)", body["messages"][-1]["content"])[1])
+        return f"Tarnby shuts bridge {number}" if number < 3 else Fault(how="reset")
+
+    with Loopback(answer) as server:
+        model = rk.Model("openai/model-a", api_base=server.base)
+        asked = {"model": model, "retries": 0, "progress": False, "max_concurrency": 1}
+        frame = rk.retitle(articles, PROMPT, **asked)
+    with pytest.raises(rk.ModelError, match="nothing answers at"):
+        rk.retitle(articles, PROMPT, store=tmp_path / "new", **asked)
+
+    assert ["published"] * 3 + ["kept_original"] * 3 == frame["status"].tolist()
 
 
 def test_articles_that_cannot_be_asked_about() -> None:
