@@ -121,6 +121,7 @@ def retitle_file(
         raise PageError(f"cannot write {target}: the folder {target.parent} does not exist")
     if target.exists() and origin.samefile(target):
         raise PageError(f"{target} is the source itself: name another output")
+    _check_readable(origin, kind)
     if "guard" in options:  # it is asked for every batch
         guard = options["guard"]
         options["guard"] = (guard,) if callable(guard) else tuple(guard)
@@ -131,6 +132,15 @@ def retitle_file(
             _work(origin, ledger, prompt, progress, {"model": model, "on_fail": on_fail, **options})
         ledger.finish(keep=kind not in SUFFIXES or not ledger.counts["held"])
     return ledger.counts
+
+
+def _check_readable(origin: Path, kind: str) -> None:
+    """Raise a `PageError` for what is no page, and for a feed that is refused, before anything is begun."""
+    if kind in SUFFIXES:
+        read_page(origin)
+    elif kind in FEED_SUFFIXES:
+        with origin.open("rb") as stream:
+            next(split_feed(stream), None)
 
 
 def _work(origin: Path, ledger: _Ledger, prompt: Prompt, progress: bool, options: dict[str, Any]) -> None:
@@ -181,7 +191,7 @@ def _pieces(stream: BinaryIO, kind: str, origin: Path, at: int, line: int) -> It
 
 def _article(raw: bytes) -> Article | str:
     try:
-        record = json.loads(raw.decode("utf-8-sig", "replace"))
+        record = json.loads(raw.decode("utf-8-sig", "replace").rstrip())
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RetitlekitWarning)  # what was guessed shows in the line of the output
             return load_articles([record])[0]

@@ -342,6 +342,49 @@ def test_a_lost_part_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         rk.retitle_file(source, "out.jsonl", LIMITS, model=LEAD, progress=False)
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        (
+            "lol.xml",
+            '<!DOCTYPE l [<!ENTITY a "lol"><!ENTITY b "&a;&a;">]>\n<rss><item><title>&b;</title></item></rss>',
+            "entities",
+        ),
+        ("empty.html", "", "no title"),
+        ("blank.txt", "\ufeff \n\n", "no title"),
+    ],
+)
+def test_what_is_no_page_begins_nothing(name: str, content: str, says: str) -> None:
+    """Entities that stand for gigabytes, and a page without a title, are refused, and no file is left behind."""
+    Path(name).write_text(content)
+    with pytest.raises(rk.PageError, match=says):
+        rk.retitle_file(name, f"new-{name}", LIMITS, model=LEAD, progress=False)
+
+    assert [name] == [path.name for path in Path().iterdir()]
+
+
+def test_the_terminal_tells_why(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is held is told with its line, id and reason, what kept its title by kind, and where all reasons stand."""
+    source = articles("in.jsonl", 1)
+    with source.open("a") as more:
+        more.write('{"broken\n{"id": "b", "title": "[gpt]x[/gpt]\\u001b[31m", "body": "x"}\n')
+        more.write(
+            '{"id": "c", "title": "Town of Tarnby opened bridge 0, the council said", "body": "The town of Tarnby'
+        )
+        more.write(' opened bridge 0 on Monday, the council said."}\n' + '{"more\n' * 5)
+    code = main(
+        ["retitle", str(source), "--prompt", str(ROOT / "prompts/limits.prompt"), "--model", LEAD, "--out", "o.jsonl"]
+    )
+    shown = capsys.readouterr()
+
+    assert (1, "1 published, 1 kept their title, 7 held: o.jsonl\n") == (code, shown.out)
+    assert "kept: 1 × gate rewritten\n" in shown.err
+    assert "  line 2: ArticleError: not JSON (Unterminated string starting at: line 1 column 2" in shown.err
+    assert "  line 3 (b): LeakedTitle: it tells no original title" in shown.err
+    assert "… and 2 more\nEvery reason is in o.jsonl\n" in shown.err
+    assert "\x1b" not in shown.err
+
+
 def test_command_line(capsys: pytest.CaptureFixture[str]) -> None:
     """The model stands in the winner's file or on the command line; exit code 1 tells that something is held."""
     source = articles("in.jsonl", 2)
