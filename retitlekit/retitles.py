@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from retitlekit.articles import Article
 from retitlekit.errors import ArticleError, PageError, PlanError, PromptError, RetitlekitError, RetitlekitWarning
 from retitlekit.frame import COLUMNS
-from retitlekit.leaks import content_words, echoes, find_leaks
+from retitlekit.injections import instructions_of
+from retitlekit.leaks import find_leaks
 from retitlekit.lint import is_clean
 from retitlekit.markup import escape_cdata, escape_text, masked
 from retitlekit.models import Model
+from retitlekit.objections import find_objection, is_leaked, on_topic
 from retitlekit.pages import Page, reread
 from retitlekit.plans import plan
 from retitlekit.prompts import VARIABLES, Prompt
@@ -34,22 +36,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 OnFail = Literal["keep_original", "hold"]
-_ALIKE = 5  # letters
 STATUSES = ("published", "kept_original", "held")
-
-
-def on_topic(title: str, article: Article) -> tuple[bool, str | None]:
-    """The title is about the article: a third of its content words, and two of them at least, stand there.
-
-    What comes back from a broken service instead of a title ("Rate limit exceeded", "Done", "Thank you!") shares no
-    word with the article. Words count as alike when they begin alike. Of 265 titles that people wrote for Wikinews,
-    checked against the bodies alone, one fails; of titles for another of these articles 5 in 100 pass.
-    """
-    known = {word[:_ALIKE] for word in content_words(f"{article.title} {article.body}")}
-    words = content_words(title)
-    told = [word for word in words if word[:_ALIKE] in known]
-    enough = 3 * len(told) >= len(words) and len(told) >= (2 if article.body else 1)
-    return enough, None if enough else f"{len(told)} of its {len(words)} content words stand in the article"
 
 
 GUARD: tuple[Scorer, ...] = (*(scorer for scorer in DEFAULT if scorer is not clean), on_topic)
@@ -169,7 +156,8 @@ def retitle(
             )
             frame = _judged(frame, guard, [work.article for work in ready.values() if work.article])
         answers = {str(row["article"]): row for row in _records(frame)}
-    rows = [_row(work, answers.get(work.id, {}), on_fail) for work in works]
+    told = instructions_of(prompt)
+    rows = [_row(work, answers.get(work.id, {}), on_fail, told) for work in works]
     columns = ["article", "original_title", "status", "reason", "published_title", *_KEPT]
     done = pd.DataFrame(rows, columns=columns)
     dtypes = dict.fromkeys(columns, "string") | {"temperature": "Float64", "cost_usd": "Float64", "cached": "boolean"}
@@ -223,18 +211,6 @@ class _Work:
         return self.problem is None
 
 
-def is_leaked(title: str) -> bool:
-    """Whether a title holds a prompt, a tag, a refusal or chatbot talk, and so must not be published.
-
-    Examples
-    --------
-    >>> is_leaked("Rewrite this title: Kim in Russia"), is_leaked("Kim in Russia [video]")
-    (True, False)
-    """
-    found = find_shortcodes(title)
-    return bool(find_leaks(title) or found.calls or found.problems or found.variables)
-
-
 def asked_for(leaked: str) -> tuple[str, str | None]:
     """What a leaked title told the model to do, and the original title that it told it to do it with, if it did.
 
@@ -254,18 +230,18 @@ def asked_for(leaked: str) -> tuple[str, str | None]:
     return instructions, " ".join(material.split()) if usable else None
 
 
-def _row(work: _Work, answer: dict[str, Any], on_fail: OnFail) -> dict[str, Any]:
-    reason = work.problem or _objection(work, answer)
+def _row(work: _Work, answer: dict[str, Any], on_fail: OnFail, told: str) -> dict[str, Any]:
+    reason = work.problem or _objection(work, answer, told)
     undecided = answer.get("status") in ("cancelled", "skipped_budget")
     hold = work.leaked or on_fail == "hold" or undecided
     status = "published" if reason is None else "held" if hold else "kept_original"
     published = {"published": answer.get("title"), "kept_original": work.original_title, "held": None}[status]
-    told = {"article": work.id, "original_title": work.original_title, "status": status, "reason": reason}
-    return {**told, "published_title": published, **{name: answer.get(name) for name in _KEPT}}
+    row = {"article": work.id, "original_title": work.original_title, "status": status, "reason": reason}
+    return {**row, "published_title": published, **{name: answer.get(name) for name in _KEPT}}
 
 
-def _objection(work: _Work, answer: dict[str, Any]) -> str | None:
-    """Why the title of an answer must not be published; None when nothing speaks against it."""
+def _objection(work: _Work, answer: dict[str, Any], told: str = "") -> str | None:
+    """Why the title of an answer to what was `told` must not be published; None when nothing speaks against it."""
     title, kind = answer.get("title"), answer.get("error_type")
     if answer.get("status") != "ok":
         return f"{kind or answer.get('status')}: {answer.get('error') or 'not answered'}"[:500]
@@ -284,28 +260,12 @@ def _objection(work: _Work, answer: dict[str, Any]) -> str | None:
         left = {name: why for name, why in answer.items() if name.startswith("why_") and why}
         open_ = [why for name, why in left.items() if all(answer.get(f"{kind}_{name[4:]}") is None for kind in _KINDS)]
         return f"GuardFailed: {'; '.join(open_) or 'a scorer could not judge the title'}"[:500]
-    if title.rstrip().endswith((":", "：")):
-        return "NotATitle: it is the label of something that did not come"
-    if _ADDRESS.search(title) and not _ADDRESS.search(f"{work.original_title} {work.article and work.article.body}"):
-        return "NotATitle: it holds an address that the article does not"
-    if is_leaked(title) or echoes(title, work.instructions):
-        return f"PromptLeak: {PROBLEMS['PromptLeak']}"
-    if (
-        _ABOUT_ITSELF.search(title)
-        and work.article
-        and not _ABOUT_ITSELF.search(f"{work.article.title} {work.article.body}")
-    ):
-        return "NotATitle: it speaks with somebody about the title"
-    return None
+    if work.article is None:
+        return work.problem
+    return find_objection(title, work.original_title, work.article, f"{work.instructions}\n{told}")
 
 
 _KINDS = ("gate", "score")
-_ADDRESS = re.compile(r"https?://|\bwww\.", re.IGNORECASE)
-_ABOUT_ITSELF = re.compile(
-    r"\b(?:the|this|that|your|my|a new|which|what) (?:title|headline)s?\b(?=.*\b(?:you|your|i|me|we)\b|.*\?)"
-    r"|\b(?:you|your|i|me|we)\b.*\b(?:title|headline)s?\b",
-    re.IGNORECASE,
-)
 
 
 # ---- templates on a page

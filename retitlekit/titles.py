@@ -219,7 +219,7 @@ def _judged(text: str) -> str:
         raise NoTitle("NotATitle")
     if _BROKEN_OFF.search(text):
         raise NoTitle("CutOff")
-    if any(leak.start == 0 for leak in find_leaks(text)):
+    if any(leak.start == 0 for leak in find_leaks(text)) or _BARE_LABEL.fullmatch(text):
         raise NoTitle("EmptyCompletion")
     return text
 
@@ -239,6 +239,7 @@ _LABEL = re.compile(
     rf"{_NAME}(?: ?\([^()\n]{{0,60}}\))?(?: ?[:：=→] ?| (?:-|–|—|=>|->) )(?=\S)|[*_#> ]*{_NAME} ?[*_]* ?[:：]?[*_]*\n",
     re.IGNORECASE,
 )
+_BARE_LABEL = re.compile(rf"{_NAME}(?: ?\([^()\n]{{0,60}}\))? ?[:：=→]", re.IGNORECASE)
 _YES = (
     r"(?:sure(?: thing)?|certainly|of course|absolutely|understood|got it|no problem|(?:i['’]d be )?(?:happy"
     r"|glad) to help|natürlich|gerne|bien sûr|claro(?: que sí)?|por supuesto|certamente|конечно|好的|当然(?:可以)?"
@@ -356,7 +357,7 @@ _ONLY_ITEM = re.compile(  # "1. FC Köln" and "1. Mai" begin titles
     rf"|{_OPTION} ?#?[1A]{_AFTER_NUMBER}",
     re.IGNORECASE,
 )
-_SECOND_ITEM = re.compile(rf" (?:2[.)]|\(2\)|{_OPTION} ?#?[2B] ?[:.)：]) ", re.IGNORECASE)
+_SECOND_ITEM = re.compile(rf" (?:2[.)]|\(2\)|b\)|{_OPTION} ?#?[2B] ?[:.)：]) ", re.IGNORECASE)
 
 
 def _first_item(text: str) -> str:

@@ -13,10 +13,11 @@ import pytest
 
 import retitlekit as rk
 from retitlekit.leaks import find_leaks
-from retitlekit.retitles import GUARD, asked_for, is_leaked
+from retitlekit.objections import is_leaked
+from retitlekit.retitles import GUARD, asked_for
 
 from .conftest import ROOT
-from .loopback import Answer, Fault, Loopback
+from .loopback import Answer, Fault, Loopback, Raw
 
 PROMPT = rk.Prompt(
     "winner",
@@ -61,6 +62,18 @@ def test_a_good_title_is_published() -> None:
     )
 
 
+def said(message: dict[str, Any], finish_reason: str = "stop") -> Raw:
+    return Raw({"choices": [{"index": 0, "message": message, "finish_reason": finish_reason}]})
+
+
+TOOL_CALL = said(
+    {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{"id": "1", "type": "function", "function": {"name": "t", "arguments": '{"title": "Tarnby"}'}}],
+    },
+    "tool_calls",
+)
 ANSWERS = [
     # F2: the call fails, and a plugin would publish its prompt
     pytest.param(Fault(500, "Write a new title for the article."), "InternalServerError", id="F2-server-error"),
@@ -97,7 +110,9 @@ ANSWERS = [
             ("502 Bad Gateway", "numbers"),
             ("An error occurred while processing your request", "on_topic"),
             ("Traceback (most recent call last):", "on_topic"),
-            ("New title:", "on_topic"),
+            ("New title:", "EmptyCompletion"),
+            ("Title:", "EmptyCompletion"),
+            ("Tarnby news:", "on_topic|label"),
             ("The bridge in Tarnby:", "label"),
             ("Harbour bridge shut, see www.evil.example", "address"),
             ("Thank you!", "on_topic"),
@@ -105,6 +120,38 @@ ANSWERS = [
         ]
     ),
     pytest.param("Tarnby shuts its harbour bridge. " * 20, "NotATitle", id="F16-article"),
+    # no more than the list knows: the prompt in other words, with the article's own names in it
+    pytest.param("Write a fresh headline about the Tarnby harbour bridge in an active voice", "topic|NotATitle", id="order"),
+    pytest.param("Compose a short neutral title for the Tarnby harbour bridge", "NotATitle|PromptLeak", id="order-2"),
+    pytest.param("Say in a few words when the Tarnby harbour bridge closes", "NotATitle", id="order-3"),
+    pytest.param("Schreibe einen neuen Titel für den Artikel über die Brücke in Tarnby", "language", id="order-de"),
+    pytest.param("Rédigez un nouveau titre pour l'article sur le pont de Tarnby", "language", id="order-fr"),
+    pytest.param("User wants a neutral title on the Tarnby harbour bridge", "NotATitle|PromptLeak", id="aloud"),
+    pytest.param(f"Use active: {GOOD}", "on_topic", id="order-beside-a-title"),
+    pytest.param(f"{GOOD} - never explain yourself", "on_topic|PromptLeak", id="order-after-a-title"),
+    pytest.param(f"As requested: {GOOD}", "on_topic", id="talk-before"),
+    pytest.param(f"Done! {GOOD}", "on_topic", id="talk-before-2"),
+    pytest.param(f"{GOOD}. I kept the date and the place.", "on_topic", id="talk-after"),
+    pytest.param(f"I suggest {GOOD}", "NotATitle", id="first-person"),
+    pytest.param("Unable to write a title for the Tarnby harbour bridge", "PromptLeak", id="refusal-with-names"),
+    pytest.param("Sorry, the Tarnby harbour bridge is a sensitive topic", "NotATitle", id="refusal-with-names-2"),
+    pytest.param("Rate limit reached for Tarnby harbour bridge", "NotATitle", id="error-with-names"),
+    pytest.param("Error generating title for Tarnby harbour bridge", "NotATitle", id="error-with-names-2"),
+    pytest.param(f"{GOOD} | Bridge in Tarnby shuts | No bridge", "NotATitle", id="F8-in-a-line"),
+    pytest.param(f'"{GOOD}" or "Bridge in Tarnby shuts"', "NotATitle", id="F8-or"),
+    pytest.param(f"A: {GOOD} B: Bridge in Tarnby shuts", "NotATitle", id="F8-letters"),
+    pytest.param(f'The title is {{"title": "{GOOD}"}}', "on_topic|NotATitle", id="json-in-a-sentence"),
+    pytest.param(f'set_title(title="{GOOD}")', "NotATitle", id="tool-call-as-text"),
+    pytest.param('{"prompt": "Write a title for the Tarnby harbour bridge"}', "BadJSON", id="json-of-the-prompt"),
+    pytest.param("(new title for Tarnby harbour bridge)", "NotATitle", id="placeholder"),
+    pytest.param(f"{GOOD} #Tarnby", "NotATitle", id="hashtag"),
+    pytest.param(GOOD + " and the council said so" * 220, "NotATitle", id="5-KB"),
+    pytest.param({"content": "Tarnby shuts its harbour bri", "finish_reason": "MAX_TOKENS"}, "CutOff", id="cut-vertex"),
+    pytest.param(TOOL_CALL, "EmptyCompletion", id="tool-call"),
+    pytest.param(said({"role": "assistant", "content": None}), "EmptyCompletion", id="null"),
+    pytest.param(said({"role": "assistant", "content": 42}), "Error", id="a-number"),
+    pytest.param(Raw({"choices": []}), "Error", id="no-choices"),
+    pytest.param(Raw({"id": "x"}), "Error", id="no-choices-at-all"),
 ]  # fmt: skip
 
 
@@ -120,7 +167,7 @@ def test_failures_never_become_a_title(answer: Answer, reason: str) -> None:
         )
 
     assert ("kept_original", ARTICLE.title, "held") == (row["status"], row["published_title"], held["status"])
-    assert reason in row["reason"]
+    assert re.search(reason, row["reason"])
 
 
 @pytest.mark.parametrize(
@@ -133,6 +180,11 @@ def test_failures_never_become_a_title(answer: Answer, reason: str) -> None:
         pytest.param(f"Generated title: {GOOD}", "label", id="F7-label"),
         pytest.param(f"Заголовок: {GOOD}", "label", id="F7-label-ru"),
         pytest.param(f"1. {GOOD}\n2. Bridge shuts in Tarnby\n3. No bridge", "list_first", id="F8-options"),
+        pytest.param(f"A) {GOOD} B) Bridge shuts in Tarnby", "list_first", id="F8-letters"),
+        pytest.param(f"Option 1: {GOOD}", "numbering|label", id="F8-option-1"),
+        pytest.param(f'{{"titles": ["{GOOD}", "Bridge shuts in Tarnby"]}}', "json", id="F8-json"),
+        pytest.param(f"## **{GOOD}**", "markdown", id="F5-heading"),
+        pytest.param(f"<h1 class='x'>{GOOD}</h1><p>Done.</p>", "html", id="F5-html"),
         pytest.param(f"<think>Short is good.</think>\n{GOOD}", "", id="F11-thinking"),
         pytest.param("Tarnby shuts its harbour bridge from 3&nbsp;March", "entities", id="F18-entities"),
     ],
@@ -142,7 +194,7 @@ def test_wrappings_are_taken_off(answer: str, repairs: str) -> None:
     row = done(answer)
 
     assert ("published", GOOD) == (row["status"], row["published_title"])
-    assert repairs in row["repairs"]
+    assert re.search(repairs, row["repairs"])
 
 
 @pytest.mark.parametrize("on_fail", ["keep_original", "hold"])
