@@ -198,6 +198,8 @@ def _checked(text: str) -> str:
     for leak in find_leaks(text):
         if leak.kind == "refusal" and (leak.start == 0 or "\n" not in text):
             raise NoTitle("Refusal")
+        if leak.kind == "error":
+            raise NoTitle("Refusal")
         if leak.kind not in ("refusal", "talk"):
             raise NoTitle("PromptLeak")
     if _ALOUD.match(text) or text[0] == text[-1] == "|":
@@ -232,7 +234,7 @@ _BROKEN_OFF = re.compile(r"\b(?:an?|the) ?(?:…|\.\.\.)\Z", re.IGNORECASE)
 _QUALITY = (
     r"(?:re-?written|rephrased|revised|generated|suggested|proposed|recommended|optimi[sz]ed|improved|alternat(?:e|ive)"
     r"|better|final|updated|new|short(?:er)?|concise|seo(?:[- ](?:friendly|optimi[sz]ed))?|meta|my|news|article|neuer?"
-    r"|nouveau|nuevo|nuovo|novo|nowy|yeni|новый|新しい|新|改写后的?|重写后的?|새로운|새)"
+    r"|umgeschriebener?|überarbeiteter?|verbesserter?|möglicher?|vorgeschlagener?|nouveau|nuevo|nuovo|novo|nowy|yeni|новый|新しい|新|改写后的?|重写后的?|새로운|새)"
 )
 _NAME = rf"(?:(?:{_QUALITY} ?){{0,3}}(?:{TITLE_WORD}|rewrite|answer)|subject line|output|rewritten|revised|assistant)"
 _LABEL = re.compile(
@@ -241,8 +243,10 @@ _LABEL = re.compile(
 )
 _BARE_LABEL = re.compile(rf"{_NAME}(?: ?\([^()\n]{{0,60}}\))? ?[:：=→]", re.IGNORECASE)
 _YES = (
-    r"(?:sure(?: thing)?|certainly|of course|absolutely|understood|got it|no problem|(?:i['’]d be )?(?:happy"
-    r"|glad) to help|natürlich|gerne|bien sûr|claro(?: que sí)?|por supuesto|certamente|конечно|好的|当然(?:可以)?"
+    r"¡?(?:sure(?: thing)?|certainly|of course|absolutely|understood|got it|no problem|(?:i['’]d be )?(?:happy"
+    r"|glad) to help|natürlich|gerne|klar"
+    r"|bien (?:sûr|entendu)|certo|natuurlijk|självklart|oczywiście|tabii"
+    r"|claro(?: que sí)?|por supuesto|certamente|конечно|好的|当然(?:可以)?"
     r"|もちろん(?:です)?|承知(?:いた)?しました|물론(?:입니다|이죠)?)"
 )
 _HERE = (  # at the head of a clause

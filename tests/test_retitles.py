@@ -121,7 +121,7 @@ ANSWERS = [
     ),
     pytest.param("Tarnby shuts its harbour bridge. " * 20, "NotATitle", id="F16-article"),
     # no more than the list knows: the prompt in other words, with the article's own names in it
-    pytest.param("Write a fresh headline about the Tarnby harbour bridge in an active voice", "topic|NotATitle", id="order"),
+    pytest.param("Write a fresh headline about the Tarnby harbour bridge, active voice", "topic|NotATitle", id="order"),
     pytest.param("Compose a short neutral title for the Tarnby harbour bridge", "NotATitle|PromptLeak", id="order-2"),
     pytest.param("Say in a few words when the Tarnby harbour bridge closes", "NotATitle", id="order-3"),
     pytest.param("Schreibe einen neuen Titel für den Artikel über die Brücke in Tarnby", "language", id="order-de"),
