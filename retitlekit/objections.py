@@ -63,7 +63,7 @@ def find_objection(title: str, original_title: str, article: Article, instructio
     Examples
     --------
     >>> article = Article("a", "Kim in Russia", "Kim arrived by train.")
-    >>> find_objection("Write a neutral headline about Kim in Russia", article.title, article, "")
+    >>> find_objection("A neutral headline about Kim in Russia", article.title, article, "")
     "NotATitle: it speaks of its task: 'headline' stands nowhere in the article"
     """
     if title.rstrip().endswith((":", "：")):

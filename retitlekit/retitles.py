@@ -28,6 +28,7 @@ from retitlekit.prompts import VARIABLES, Prompt
 from retitlekit.scorers import DEFAULT, Scorer, clean
 from retitlekit.scoring import score
 from retitlekit.shortcodes import Shortcode, find_shortcodes, mended
+from retitlekit.stances import stance
 from retitlekit.sweeps import run
 from retitlekit.titles import LONGEST_TITLE, PROBLEMS
 from retitlekit.variables import fill
@@ -39,8 +40,8 @@ OnFail = Literal["keep_original", "hold"]
 STATUSES = ("published", "kept_original", "held")
 
 
-GUARD: tuple[Scorer, ...] = (*(scorer for scorer in DEFAULT if scorer is not clean), on_topic)
-"""The scorers whose gates decide: those of `score` and `on_topic`; but a title may have needed a repair."""
+GUARD: tuple[Scorer, ...] = (*(scorer for scorer in DEFAULT if scorer is not clean), on_topic, stance)
+"""The scorers whose gates decide: those of `score`, `on_topic` and `stance`; but a title may have needed a repair."""
 
 _KEPT = (
     "title",

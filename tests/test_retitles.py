@@ -15,6 +15,7 @@ import retitlekit as rk
 from retitlekit.leaks import find_leaks
 from retitlekit.objections import is_leaked
 from retitlekit.retitles import GUARD, asked_for
+from retitlekit.stances import stance
 
 from .conftest import ROOT
 from .loopback import Answer, Fault, Loopback, Raw
@@ -320,6 +321,35 @@ def test_f14_a_lost_negation_is_not_published(answer: str) -> None:
 
     assert "kept_original" == row["status"]
     assert "negation" in row["reason"]
+
+
+@pytest.mark.parametrize(
+    ("title", "body", "answer"),
+    [
+        (
+            "Senate passes bill on guns",
+            "The Senate passed a bill on guns, 52 to 48.",
+            "Senate rejects bill on guns, 52-48",
+        ),
+        ("Union criticises offer", "The union criticised the wage offer of 3%.", "Union welcomes wage offer of 3%"),
+        ("Court upholds ban", "The court upheld the ban on fishing in Vik.", "Court lifts ban on fishing in Vik"),
+        (
+            "Engineers find cracks",
+            "Engineers found cracks in a bridge in Vik.",
+            "Engineers find no cracks in Vik bridge",
+        ),
+    ],
+    ids=lambda text: text[:12],
+)
+def test_f14_a_claim_turned_round_is_not_published(title: str, body: str, answer: str) -> None:
+    """F14: a title that swaps a verb for its opposite, or adds a negation, is kept back, and only for that."""
+    row = done(answer, rk.Article("b", title, body, language="en"))
+    without = done(
+        answer, rk.Article("c", title, body, language="en"), guard=[each for each in GUARD if each is not stance]
+    )
+
+    assert ("kept_original", "published") == (row["status"], without["status"])
+    assert "gate stance" in row["reason"]
 
 
 def test_f17_a_title_belongs_to_its_model_and_temperature() -> None:
