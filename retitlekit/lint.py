@@ -34,6 +34,9 @@ RULES = (
 )
 """Every kind of `Finding`: code and meaning."""
 
+MOST_FINDINGS = 100
+"""Of one title or body; after that the rest of it is not told."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -204,6 +207,8 @@ def _lint_text(said: str, source: str, start: int, field: str, page: str, place:
         at = said.find(f"%{name}%")
         spans += [(at, at + len(name) + 2, "variable", LEAKS["variable"], None)] if at >= 0 else []
     for leak in find_leaks(said):
+        if len(spans) >= MOST_FINDINGS:  # keeps the time linear; nobody reads more of one text
+            break
         told = leak.kind in ("shortcode", "variable") and _is_told(leak, spans)
         told = told or (leak.kind == "shortcode" and not _OTHER_CALL.match(leak.text))
         if not told and (leak.kind not in ("refusal", "talk", "prompt") or _is_spoken_here(said, leak)):
