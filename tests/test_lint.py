@@ -215,6 +215,14 @@ def test_terminal_escapes_are_shown_not_sent(tmp_path: Path, capsys: pytest.Capt
     assert "\x1b" not in capsys.readouterr().out
 
 
+def test_no_more_than_can_be_read() -> None:
+    """Of a text that is one long leak about a hundred findings are told, and the rest is not looked up."""
+    for piece in ("{{x}} ", "[/gpt]", "As an AI model, I cannot help.\n"):
+        found = rk.lint_page(rk.read_page(f"Kim\n\n{piece * 20_000}"))
+
+        assert 100 <= len(found) <= 202
+
+
 def test_every_rule_has_a_meaning() -> None:
     """Every code that lint gives is explained."""
     assert {found.code for found in lint(ROOT / "data/page.txt")} <= set(RULES)
