@@ -46,7 +46,7 @@ REPAIRS = {
 """Every repair that `extract_title` makes: code and meaning."""
 
 PROBLEMS = {
-    "Refusal": "the model refused, apologised, or asked for the article",
+    "Refusal": "the model refused, apologised, or asked for the article, or its service told an error",
     "EmptyCompletion": "no title in the answer: blank, or only marks, markup or small talk",
     "CutOff": "the answer was cut before its end; an empty one spent its limit on thinking: raise max_tokens",
     "PromptLeak": "the answer holds a part of the prompt or of its template",

@@ -117,7 +117,7 @@ ANSWERS = [
             ("The bridge in Tarnby:", "label"),
             ("Harbour bridge shut, see www.evil.example", "address"),
             ("Thank you!", "on_topic"),
-            ("null", "on_topic"),
+            ("null", "Refusal"),
         ]
     ),
     pytest.param("Tarnby shuts its harbour bridge. " * 20, "NotATitle", id="F16-article"),
@@ -136,7 +136,7 @@ ANSWERS = [
     pytest.param(f"I suggest {GOOD}", "NotATitle", id="first-person"),
     pytest.param("Unable to write a title for the Tarnby harbour bridge", "PromptLeak", id="refusal-with-names"),
     pytest.param("Sorry, the Tarnby harbour bridge is a sensitive topic", "NotATitle", id="refusal-with-names-2"),
-    pytest.param("Rate limit reached for Tarnby harbour bridge", "NotATitle", id="error-with-names"),
+    pytest.param("Rate limit reached for Tarnby harbour bridge", "Refusal", id="error-with-names"),
     pytest.param("Error generating title for Tarnby harbour bridge", "NotATitle", id="error-with-names-2"),
     pytest.param(f"{GOOD} | Bridge in Tarnby shuts | No bridge", "NotATitle", id="F8-in-a-line"),
     pytest.param(f'"{GOOD}" or "Bridge in Tarnby shuts"', "NotATitle", id="F8-or"),
