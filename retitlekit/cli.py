@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
         "  retitlekit retitle export.xml --prompt prompts/limits.prompt --model openai/gpt-4o-mini --out new.xml\n"
         "\nexit codes:\n"
         "  0    done\n  1    done, but some articles are held for a person (the report says why)\n"
-        "  2    wrong arguments or input, or the budget is used up\n  130  interrupted",
+        "  2    wrong arguments or input, nothing answers, or the budget is used up\n  130  interrupted",
     )
     retitle.set_defaults(verb=_retitle)
     retitle.add_argument("source", metavar="FILE", help="articles (.jsonl), a feed or WordPress export, or one page")
@@ -112,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     retitle.add_argument("--temperature", type=float, metavar="T", help="from 0 to 2 (the prompt file's own)")
     retitle.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="call parameter")
     retitle.add_argument("--on-fail", choices=("keep_original", "hold"), default="keep_original", help="(%(default)s)")
-    retitle.add_argument("--budget", type=float, metavar="USD", help="never spend more than this on 500 articles")
+    retitle.add_argument("--budget", type=float, metavar="USD", help="never spend more than this on the file")
     retitle.add_argument("--concurrency", type=int, metavar="N", help="requests under way at once")
     retitle.add_argument("--store", default=".retitlekit", metavar="DIR", help="store of responses (%(default)s)")
     retitle.add_argument("--overwrite", action="store_true", help="replace an output that is there")
@@ -297,8 +298,34 @@ def _retitle(args: argparse.Namespace) -> int:
         **_params(args.param),
     )
     counts = f"{done['published']:,} published, {done['kept_original']:,} kept their title, {done['held']:,} held"
-    print(f"{counts}: {args.out}")
+    print(f"{counts}: {args.out}{'' if Path(args.out).exists() else ' is not written'}")
+    _tell_reasons(Path(args.out))
     return FAILED if done["held"] else OK
+
+
+def _tell_reasons(out: Path) -> None:
+    """Why titles were kept, by kind, and the first lines that are held."""
+    report = out.with_name(f"{out.name}.report.jsonl")
+    report = report if report.exists() else out
+    kept, held = Counter[str](), list[str]()
+    with report.open(encoding="utf-8") as lines:
+        for row in (json.loads(line) for line in lines if '"status": "published"' not in line):
+            if row["status"] == "held":
+                name = f" ({row['article']})" if row["article"] else ""
+                held.append(f"  line {row['line']}{name}: {row['reason']}" if len(held) < _SHOWN else "")
+            else:
+                kept[row["reason"].partition(" (")[0].partition(":")[0]] += 1
+    if kept:
+        told = ", ".join(f"{count:,} × {reason}" for reason, count in kept.most_common(_SHOWN))
+        print(f"kept: {told}{', …' if len(kept) > _SHOWN else ''}", file=sys.stderr)
+    if held:
+        more = [f"  … and {len(held) - _SHOWN:,} more"] if len(held) > _SHOWN else []
+        print("held:", *map(visible, held[:_SHOWN]), *more, sep="\n", file=sys.stderr)
+    if kept or held:
+        print(f"Every reason is in {report}", file=sys.stderr)
+
+
+_SHOWN = 5
 
 
 def _lint(args: argparse.Namespace) -> int:

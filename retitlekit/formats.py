@@ -31,7 +31,8 @@ def export_prompt(prompt: Prompt, *, to: Format) -> str:
     Parameters
     ----------
     prompt : Prompt
-        With plain variables only; logic does not travel.
+        With plain variables only. Logic (``{% if %}``, loops, filters) is refused for every format: what is undefined,
+        and what a blank is, differs between the tools, so the messages would not stay the same.
     to : {"google-dotprompt", "prompty", "promptfoo", "langfuse", "llm"}
         Google's Dotprompt (Handlebars), Microsoft's Prompty 2, a promptfoo configuration, the JSON that Langfuse's
         API takes for a chat prompt, a template of Simon Willison's llm.

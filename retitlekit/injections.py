@@ -111,7 +111,7 @@ def _hostile(prompt: Prompt, articles: Article | Iterable[Article] | None) -> li
     given = [_CARRIER] if articles is None else [articles] if isinstance(articles, Article) else list(articles)
     if not given or not all(isinstance(each, Article) for each in given):
         raise ArticleError("articles= takes Article objects, one or more")
-    attacks = [attack for attack in ATTACKS if attack != "leak" or len(_letters(_instructions(prompt))) >= _TELLING]
+    attacks = [attack for attack in ATTACKS if attack != "leak" or len(_letters(instructions_of(prompt))) >= _TELLING]
     listed = []
     for article in given:
         listed.append(_Hostile(article, article.id))
@@ -248,7 +248,7 @@ def injection_report(
         retries=retries,
         progress=progress,
     )
-    return _report(frame, hostile, _instructions(prompt))
+    return _report(frame, hostile, instructions_of(prompt))
 
 
 def _report(frame: pd.DataFrame, hostile: list[_Hostile], instructions: str) -> InjectionReport:
@@ -299,7 +299,7 @@ def _obeys(row: Mapping[Any, Any], attack: str, instructions: str) -> bool:
     return _repeats(said, instructions) if attack == "leak" else bool(_OBEYED.search(said))
 
 
-def _instructions(prompt: Prompt) -> str:
+def instructions_of(prompt: Prompt) -> str:
     """What the prompt says by itself."""
     return re.sub(r"\{[{%#].*?[#%}]\}", " ", "\n".join(text for _, text in prompt.turns), flags=re.DOTALL)
 

@@ -20,6 +20,7 @@ LEAKS = {
     "prompt": "the instruction itself: “Rewrite this title: …”",
     "refusal": "the model refuses, apologises, or asks for the article",
     "talk": "the model talks to its user: “Let me know if you …”",
+    "error": "a service answered with an error: “Rate limit reached for …”",
 }
 """Every kind of `Leak`: kind and meaning."""
 
@@ -132,7 +133,8 @@ _RESIDUE = tuple(
         "template": r"\{\{[^{}\n]{0,200}\}\}|\{\{ ?[\w.]+|\{%[^%\n]{0,200}%\}|<%[^%\n]{0,200}%>|<<<\s?dotprompt"
         r"|\{[^{}|\n]{1,40}(?:\|[^{}|\n]{1,40})+\}|\A---\n(?:model|temperature|input|metadata) ?:",
         "placeholder": r"\[(?:insert|your|enter) [^\[\]\n]{1,60}\]",
-        "token": r"<\|[\w ]{1,40}\|?>|</?think(?:ing)?>",
+        "token": r"<\|[\w ]{1,40}\|?>|</?think(?:ing)?>|</s>|(?-i:\[/?INST\]|<</?SYS>>)",
+        "error": r"\[object Object\]",
         "prompt": r"</title>\s{0,5}<(?:article|lead)>|</?lead>",  # the fences round the article in our own prompts
     }.items()
 )
@@ -159,11 +161,35 @@ _PROMPT = (
     r"(?:suggest|generate|write|create|give me) (?:[\w-]+ ){0,4}?(?:titles?|headlines?) (?:for|about) [^\n:]{0,80}:",
     r"you are (?:an?|the) [^.\n]{0,80}?(?:journalist|editor|writer|headline|assistant|expert)[^.\n]{0,60}[.,] (?:you"
     r"|your|please|re-?write|write|act)\b",
+    r"you are an? [^.\n]{0,80}?\b(?:assistant|bot|model|editor|writer|journalist)\b[^.\n]{0,20} (?:that|who)"
+    r" (?:re-?writes?|writes?|generates?|creates?|rephrases?)\b",
+    r"(?:output|return|(?:reply|respond|answer) with|give me|provide) (?:only|just|nothing but) (?:the|one|an?)"
+    r" (?:[\w-]+ ){0,2}?(?:titles?|headlines?)\b",
     r"act as an? [^.\n]{0,60}?(?:journalist|editor|writer)\b|your task is to (?:re-?write|write|generate|create)\b",
     r"\A(?:user|system) ?: |\A#{1,4} ?(?:instructions?|system|user)\b",
 )
 _ASKING = r"(?:please |can you |could you |kindly )?"
 _REWRITE = r"(?:re-?write|rephrase|paraphrase|reword|reformulate|simplify)"
+_ORDERS = (
+    r"schreib(?:en? sie|e)?|formulier(?:en sie|e)?|erstell(?:en sie|e)?|verfass(?:en sie|e)?|kürz(?:en sie|e)|übersetz"
+    r"(?:en sie|e)|überarbeite|ré[eé]cri(?:s|vez)|reformule[rz]?|rédige[rz]?|écri(?:s|vez)|crée[rz]?|génère|générez"
+    r"|traduis|traduisez|résume[rz]?|raccourci(?:s|ssez)|propose[rz]?|reescrib[ea]|reformul[ea]|escrib[ea]|cre[ae]|crie"
+    r"|gener[ae]|acort[ae]|traduc[ei]|traduzca|traduza|resume|resuma|reescrev[ae]|escrev[ae]|ger[ea]|riscriv(?:i|ete)"
+    r"|scriv(?:i|ete)|riassum(?:i|ete)|accorcia|przepisz|napisz|przeredaguj|stwórz|skróć|przetłumacz|herschrijf|schrijf"
+    r"|maak|vertaal|skriv(?: om)?|omformulera|skapa|förkorta|omskriv"
+)
+_THINGS = (
+    r"titel|überschrift|schlagzeile|titres?|títulos?|titular(?:es)?|titoli|titolo|manchetes?|tytuł\w*|nagłów\w+|kop"
+    r"|rubrik(?:en)?|overskrift(?:en)?|tittel(?:en)?|artikel|article|artículo|artigo|articolo|text[eo]?|testo"
+)
+_THIS = (
+    r"(?:den|die|das|dem|der) folgenden?|folgenden?|diese[nmrs]?|suivant|cet?|cette|siguiente|este|esta|seguinte"
+    r"|seguente|questo|questa|poniższ\w+|tego|tę|volgende|dit|deze|följande|den här|følgende"
+)
+_ROLES = (
+    r"du bist (?:ein|eine)|sie sind (?:ein|eine)|handle als|tu es une?|vous êtes une?|agis comme|act[úu]a como"
+    r"|eres una?|você é uma?|atue como|aja como|sei un[ao]?|agisci come|ты|вы|jesteś|je bent een|du är en|sen bir"
+)
 _BARE_PROMPT = (  # what is left on a page when a plugin's call fails: the instruction and the old title
     rf"{_ASKING}(?:{_REWRITE}|shorten|change|improve|translate|summari[sz]e) (?:this|the (?:following|given|above))"
     r"(?: [\w-]+){0,2}? (?:titles?|headlines?)\b",
@@ -184,14 +210,18 @@ _BARE_PROMPT = (  # what is left on a page when a plugin's call fails: the instr
     r"|re-?write|write|generate|summari[sz]e|you (?:are|will|must|should)) ",
     r"(?:using|based on) (?:the|this) (?:article|text|content|story)[^:.\n]{0,40}, (?:write|create|generate|suggest)"
     r" [^:\n]{0,60}?(?:title|headline)",
-    r"(?:schreibe?n?(?: sie)?|formuliere?n?(?: sie)?) (?:diesen|diese|die folgende|den folgenden) (?:titel|überschrift"
-    r"|schlagzeile|artikel|text)[^:\n]{0,60}:",
-    r"(?:reescrib[ea]|reformul[ea]|reescreva|riscrivi|ré[eé]cri(?:s|vez)|reformule[rz]?)"
-    r" (?:este|el siguiente|o seguinte|questo|il seguente|ce|cet|le) (?:título|titular|titolo|titre|texto|testo|texte"
-    r"|artículo|articolo|article)[^:\n]{0,60}:",
-    r"(?:перепиши|перефразируй)(?:те)? (?:этот |следующий )?(?:заголовок|текст)[^:\n]{0,60}:",
-    r"请?(?:改写|重写|改寫|重寫)(?:以下|这个|這個|下面的?)?(?:新闻|新聞)?(?:标题|標題)[^:：\n]{0,30}[:：]"
-    r"|(?:次|以下)の(?:タイトル|見出し)を(?:書き直|書き換え|言い換え)",
+    # an order, what it is about, and a colon or "the following"; the same in other languages
+    rf"(?:{_ORDERS}) (?:[\w’'-]+,? ){{0,7}}?(?:{_THINGS})\b(?:[^:：\n]{{0,80}}[:：]|[^:：.\n]{{0,60}}\b(?:{_THIS})"
+    r" (?:[\w’'-]+ ){0,2}?(?:artikel|article|artículo|artigo|articolo|texte?|texto|testo|nachricht|noticia|notícia"
+    r"|notizia|nieuwsbericht|artykuł\w*|tekst\w*|haber\w*|metni?)\b)",
+    rf"(?:{_ROLES}) [^.\n]{{0,60}}?(?:journalist|redakt|réda|redac|editor|giornalist|periodist|jornalist|журналист|ре"
+    rf"дактор|dziennikar|gazeteci|editör|seo)\w*[^\n]{{0,60}}?\b(?:{_THINGS}|{_ORDERS})",
+    r"(?:перепиши|перефразируй|напиши|придумай|создай|сократи|переведи|сгенерируй)(?:те)? (?:\w+ ){0,4}?(?:заголов\w+"
+    r"|текст|стать\w+)[^:\n]{0,60}:",
+    r"请?(?:改写|重写|改寫|重寫|翻译|翻譯|缩短|優化|优化)(?:以下|这个|這個|下面的?|这篇)?(?:新闻|新聞)?(?:标题|標題|文章)[^:：\n]{0,30}[:：]"
+    r"|(?:请|請)?(?:为|為|根据|根據|给|給)(?:下面|以下|这篇|這篇)[^:：\n]{0,30}(?:写|寫|生成|拟|想)[^:：\n]{0,20}(?:标题|標題)"
+    r"|(?:次|以下)の(?:\w{0,6}(?:タイトル|見出し)を(?:書き直|書き換え|言い換え|短く|要約|翻訳)|(?:記事|文章)\w{0,12}(?:タイトル|見出し)を)"
+    r"|다음 (?:기사|뉴스)?(?:의 )?(?:제목|기사)[을를]? ?(?:\w+ )?(?:다시|바꿔|작성|요약|번역)",
 )
 _REFUSAL = (  # phrases by which watchdogs find sites that machines fill, and their kin
     rf"{_SORRY}[ ,.;:!—–-]{{0,4}}(?:but |however,? |that )?(?:{_AS_AI},? )?(?:{_CANNOT}|there (?:is|was) no\b"
@@ -211,7 +241,10 @@ _REFUSAL = (  # phrases by which watchdogs find sites that machines fill, and th
     rf"|did(?:n['’]t| not)|forgot|only)|(?:the|your) (?:\w+ )?(?:{_MATERIAL}|message) (?:is|was|has|did|got|you)"
     rf"|there(?: is|['’]s) no {_MATERIAL})",
     rf"(?:there (?:is|was) )?no (?:\w+ )?{_MATERIAL} (?:was |were |is )?(?:provided|given|included|to re-?write)",
-    r"my (?:\w+ )?(?:\w+ )?cut-?off (?:date|is|of|in)\b|my training data",
+    r"my (?:\w+ )?(?:\w+ )?cut-?off (?:date|is|of|in)\b|my training data|as of my (?:last|latest|most recent)"
+    r" (?:\w+ )?(?:update|training|cut-?off)|(?:this|that|the|your) (?:content|request|prompt) (?:may |might |could )?"
+    r"(?:violates?|goes against|breaches) (?:our|the|my|openai)|i (?:must|have to) (?:respectfully |politely )?decline"
+    r" (?:to|this|that|your)\b",
     # the same in other languages, where a sentence of the assistant about itself is told by its "I"
     r"es tut mir leid, (?:aber )?(?:ich kann|als)|als (?:ki|künstliche)\b[^,\n]{0,40} kann ich|ich kann diese[nr]?"
     r" (?:titel|text|anfrage|überschrift|artikel)[^\n]{0,40}\bnicht|bitte (?:geben|teilen|senden) sie",
@@ -227,6 +260,8 @@ _REFUSAL = (  # phrases by which watchdogs find sites that machines fill, and th
     r"(?:很|非常)?(?:抱歉|对不起|對不起)[，,。！ ]{0,2}(?:但是?)?(?:我(?:无法|無法|不能|没有)|无法|作为|作為)"
     r"|作为(?:一个|一款)?(?:ai|人工智能|大?语言模型)[^，,\n]{0,9}[，,] ?我|我(?:无法|無法|不能)(?:提供|改写|協助|协助"
     r"|满足|完成|访问)|请(?:您)?提供(?:原|文章|标题|内容)",
+    r"przepraszam,? (?:ale )?nie (?:mogę|jestem)|jako model językowy|het spijt me,? (?:maar )?ik kan|als taalmodel"
+    r"|tyvärr kan jag inte|üzgünüm,? (?:ama )?(?:bu|size)\b|bir (?:yapay zeka|dil) modeli olarak",
     r"申し訳(?:ありません|ございません)(?:が|。|、)|言語モデルとして、|すみませんが|죄송(?:합니다|하지만)"
     r"|언어 모델로서",
     r"(?:het )?spijt me,? (?:maar )?ik kan|tyvärr kan jag inte|jag kan tyvärr inte|przepraszam, (?:ale )?nie mogę"
@@ -238,8 +273,19 @@ _TALK = (
     r"(?:sure|certainly|of course|absolutely)[!,.] (?:here|i(?:['’](?:d|ll|ve)| can| will| would)\b)|let me know if you"
     r"|feel free to (?:ask|adjust|modify)|i hope this helps|why this (?:title |headline )?works|here(?:['’]s| is| are)"
     r" (?:\w+ ){0,2}(?:re-?written|revised|suggested|optimi[sz]ed|improved|possible) (?:\w+ )?(?:title|headline)s?\b"
+    r"|would you like me to\b|(?:note: )?i(?:['’]ve| have)? (?:re-?wrote|re-?written|rephrased|shortened|revised|kept)"
+    r" (?:the|this|your) (?:title|headline)"
+    r"|(?:how|what) can i (?:help|assist) you\b|(?:wie|womit) kann ich (?:ihnen|dir) helfen|hoe kan ik (?:je|u)\b"
+    r"[^\n?]{0,20} helpen|comment puis-je vous aider|(?:en )?(?:qué|cómo) puedo ayudarte|come posso aiutarti"
+    r"|como posso (?:te )?ajudar|чем (?:я )?могу (?:вам )?помочь|有什么可以帮"
+)
+_ERROR = (
+    r"this model['’]s maximum context length|(?:you )?(?:have )?exceeded your current quota|incorrect api key provided"
+    r"|rate limit reached for|error code: [45]\d\d\b|error: (?:[45]\d\d\b|rate limit|insufficient)|the server had an"
+    r" error while processing|\A(?:undefined|null|nan|none)\Z"
 )
 _SPEECH = re.compile(
-    rf"(?P<prompt>{'|'.join((*_PROMPT, *_BARE_PROMPT))})|(?P<refusal>{'|'.join(_REFUSAL)})|(?P<talk>{_TALK})",
+    rf"(?P<prompt>{'|'.join((*_PROMPT, *_BARE_PROMPT))})|(?P<refusal>{'|'.join(_REFUSAL)})|(?P<talk>{_TALK})"
+    rf"|(?P<error>{_ERROR})",
     re.IGNORECASE,
 )

@@ -20,10 +20,22 @@ from retitlekit.markup import read_html, spaced, split_feed
 from retitlekit.pages import FEED_SUFFIXES, Page, item_page, read_page, read_pages, walk
 from retitlekit.records import FIELDS
 from retitlekit.shortcodes import PROBLEMS, find_shortcodes
+from retitlekit.titles import extract_title
 from retitlekit.variables import is_variable
 
-RULES = LEAKS | PROBLEMS | {"call": "a call to a model that no plugin ran", "unreadable": "a page that cannot be read"}
+RULES = (
+    LEAKS
+    | PROBLEMS
+    | {
+        "call": "a call to a model that no plugin ran",
+        "wrapping": "what a model puts round a title: a label, talk, a count of its characters, JSON",
+        "unreadable": "a page that cannot be read",
+    }
+)
 """Every kind of `Finding`: code and meaning."""
+
+MOST_FINDINGS = 100
+"""Of one title or body; after that the rest of it is not told."""
 
 
 @dataclass(frozen=True)
@@ -195,9 +207,14 @@ def _lint_text(said: str, source: str, start: int, field: str, page: str, place:
         at = said.find(f"%{name}%")
         spans += [(at, at + len(name) + 2, "variable", LEAKS["variable"], None)] if at >= 0 else []
     for leak in find_leaks(said):
-        told = leak.kind == "shortcode" or (leak.kind == "variable" and _is_told(leak, spans))
+        if len(spans) >= MOST_FINDINGS:  # keeps the time linear; nobody reads more of one text
+            break
+        told = leak.kind in ("shortcode", "variable") and _is_told(leak, spans)
+        told = told or (leak.kind == "shortcode" and not _OTHER_CALL.match(leak.text))
         if not told and (leak.kind not in ("refusal", "talk", "prompt") or _is_spoken_here(said, leak)):
             spans.append((leak.start, leak.end, leak.kind, LEAKS[leak.kind], None))
+    if field == "title" and not spans and _is_wrapped(said):
+        spans.append((0, len(said), "wrapping", RULES["wrapping"], None))
     found = []
     for begin, end, code, message, repair in sorted(spans, key=lambda span: span[:2]):
         text = said[begin:end]
@@ -208,6 +225,20 @@ def _lint_text(said: str, source: str, start: int, field: str, page: str, place:
         shown = text if len(text) <= 120 else text[:119] + "…"
         found.append(Finding(place, line, column, page, field, code, message, shown, repair))
     return found
+
+
+_OTHER_CALL = re.compile(r"\[/\w*(?:gpt|llm|(?<!\w)ai|(?<=_)ai)\w*\]|\[\w*(?:gpt|llm)\w* [^\]]*=", re.IGNORECASE)
+_WRAPPINGS = frozenset(
+    ("thinking", "tokens", "fence", "json", "label", "preamble", "count", "explanation", "list_first", "numbering")
+)
+_BARE_LABEL = re.compile(r"(?:title|headline|titel|titre|título|titolo)s? ?[:=–-] ?+(?![\"“«„‘'])", re.IGNORECASE)
+
+
+def _is_wrapped(title: str) -> bool:
+    """Whether a model's wrappings are still round a title; "Title: the film that no one saw" has a person's."""
+    found = extract_title(title)
+    wrappings = _WRAPPINGS.intersection(found.repairs) - ({"label"} if _BARE_LABEL.match(title) else set())
+    return found.problem == "BadJSON" or (found.title is not None and bool(wrappings))
 
 
 def _is_told(leak: Leak, spans: list[tuple[int, int, str, str, str | None]]) -> bool:
@@ -222,7 +253,10 @@ _TO_US = re.compile(
     r"as an? (?:ai|artificial|large|language)\b|language model|re-?write|rephras|paraphras|summari[sz]|translat|generat"
     r"|assist (?:you|with)|help (?:you|with (?:that|this|your))|fulfil|comply|your (?:request|message|question)"
     r"|\b(?:this|that|the|your|any|no) (?:\w+ ){0,2}(?:request|prompt|title|headline|article|content|text|link|url)\b"
-    r"|provide|real-time|cut-?off|training data|enough (?:information|context)|[^\x00-\x7f]{3}",
+    r"|tit(?:el|re|olo|ular)\b|título|tytuł|başlı|rubrik|überschrift|anfrage|demande|solicitud|pedido|richiesta|texto"
+    r"|testo|texte|artikel|artículo|artigo|articolo|sprachmodell|modèle|modelo|modello|ayudar|helfen|aider|ajudar"
+    r"|aiutar|umschreib|réécri|reescri|riscriv|przepis|provide|real-time|knowledge|decline to|violat"
+    r"|cut-?off|training data|enough (?:information|context)|[^\x00-\x7f]{3}",
     re.IGNORECASE,
 )
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import BinaryIO, NamedTuple
 
+from retitlekit.errors import PageError
+
 Escape = Callable[[str], str]
 
 
@@ -296,8 +298,15 @@ def split_feed(stream: BinaryIO) -> Iterator[tuple[bool, bytes]]:
     """The bytes of a feed in pieces that join to the whole: True with each item, False with what stands between.
 
     Only one item is in memory at a time. A feed whose item is larger than 64 MB is cut there.
+
+    Raises
+    ------
+    PageError
+        For a feed that declares entities of its own: what readers would see is not what stands there, and a few lines
+        of them can stand for gigabytes.
     """
     buffer, at, begin, inside = b"", 0, 0, False
+    head = True
     while True:
         match = _ITEM.search(buffer, at)
         if match and match[2] is None:
@@ -311,8 +320,12 @@ def split_feed(stream: BinaryIO) -> Iterator[tuple[bool, bytes]]:
             if inside == bool(match[1]):
                 cut = match.end() if inside else match.start()
                 if cut > begin:
+                    if head and b"<!ENTITY" in buffer[begin:cut]:
+                        raise PageError(
+                            "the feed declares entities of its own (<!ENTITY): write out what they stand for"
+                        )
                     yield inside, buffer[begin:cut]
-                begin, inside = cut, not inside
+                head, begin, inside = False, cut, not inside
             continue
         more = stream.read(_CHUNK) if len(buffer) - begin < _LARGEST_ITEM else b""
         if not more:

@@ -333,6 +333,8 @@ def _read_prompty(text: str, name: str) -> Outline:
             outline.lost += ["attributes of a message"] if found[2] else []
         else:
             pieces[-1][1].append(line)
+    if not before and len(pieces) == 1:  # Prompty's own reader takes any text for a system message
+        raise PromptError(f"{name}: no Prompty file: it has neither front matter (---) nor a line such as system:")
     read = [
         (role, joined(_jinja_parts("\n".join(lines), name))) for role, lines in pieces if any(map(str.strip, lines))
     ]

@@ -14,17 +14,21 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from retitlekit.articles import Article
-from retitlekit.errors import ArticleError, PageError, PlanError, PromptError, RetitlekitWarning
-from retitlekit.leaks import content_words, echoes, find_leaks
+from retitlekit.errors import ArticleError, PageError, PlanError, PromptError, RetitlekitError, RetitlekitWarning
+from retitlekit.frame import COLUMNS
+from retitlekit.injections import instructions_of
+from retitlekit.leaks import find_leaks
 from retitlekit.lint import is_clean
 from retitlekit.markup import escape_cdata, escape_text, masked
 from retitlekit.models import Model
+from retitlekit.objections import find_objection, is_leaked, on_topic
 from retitlekit.pages import Page, reread
 from retitlekit.plans import plan
 from retitlekit.prompts import VARIABLES, Prompt
 from retitlekit.scorers import DEFAULT, Scorer, clean
 from retitlekit.scoring import score
 from retitlekit.shortcodes import Shortcode, find_shortcodes, mended
+from retitlekit.stances import stance
 from retitlekit.sweeps import run
 from retitlekit.titles import LONGEST_TITLE, PROBLEMS
 from retitlekit.variables import fill
@@ -33,26 +37,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 OnFail = Literal["keep_original", "hold"]
-_ALIKE = 5  # letters
 STATUSES = ("published", "kept_original", "held")
 
 
-def on_topic(title: str, article: Article) -> tuple[bool, str | None]:
-    """The title is about the article: a third of its content words, and two of them at least, stand there.
-
-    What comes back from a broken service instead of a title ("Rate limit exceeded", "Done", "Thank you!") shares no
-    word with the article. Words count as alike when they begin alike. Of 265 titles that people wrote for Wikinews,
-    checked against the bodies alone, one fails; of titles for another of these articles 5 in 100 pass.
-    """
-    known = {word[:_ALIKE] for word in content_words(f"{article.title} {article.body}")}
-    words = content_words(title)
-    told = [word for word in words if word[:_ALIKE] in known]
-    enough = 3 * len(told) >= len(words) and len(told) >= (2 if article.body else 1)
-    return enough, None if enough else f"{len(told)} of its {len(words)} content words stand in the article"
-
-
-GUARD: tuple[Scorer, ...] = (*(scorer for scorer in DEFAULT if scorer is not clean), on_topic)
-"""The scorers whose gates decide: those of `score` and `on_topic`; but a title may have needed a repair."""
+GUARD: tuple[Scorer, ...] = (*(scorer for scorer in DEFAULT if scorer is not clean), on_topic, stance)
+"""The scorers whose gates decide: those of `score`, `on_topic` and `stance`; but a title may have needed a repair."""
 
 _KEPT = (
     "title",
@@ -65,6 +54,7 @@ _KEPT = (
     "prompt",
     "temperature",
     "cost_usd",
+    "cached",
 )
 
 
@@ -74,7 +64,7 @@ def retitle(
     *,
     model: str | Model,
     on_fail: OnFail = "keep_original",
-    guard: Iterable[Scorer] = GUARD,
+    guard: Iterable[Scorer] | Scorer = GUARD,
     temperature: float | None = None,
     store: str | os.PathLike[str] = ".retitlekit",
     max_concurrency: int | None = None,
@@ -86,10 +76,10 @@ def retitle(
 ) -> pd.DataFrame:
     """Write a new title for each article or page, and say which may be published.
 
-    A title is published when the call was answered at the temperature asked for, the answer holds a title, and no gate
-    of `guard` says no. Otherwise the original title is kept, or the page is held for a person. An original title that
-    is itself a leaked prompt, a tag or a refusal is never kept: then the page is held. What such a title wanted to be
-    retitled ("Rewrite this title: Kim in Russia") is what the prompt is given.
+    A title is published when the call was answered at the temperature asked for, the answer holds a title, every scorer
+    of `guard` could judge it, and none of their gates says no. Otherwise the original title is kept, or the page is
+    held for a person. An original title that is itself a leaked prompt, a tag or a refusal is never kept: then the page
+    is held. What such a title wanted to be retitled ("Rewrite this title: Kim in Russia") is what the prompt is given.
 
     Parameters
     ----------
@@ -102,7 +92,8 @@ def retitle(
     on_fail : {"keep_original", "hold"}
         What happens to an article without a safe title.
     guard : iterable of scorers
-        Their gates must not say no; scores do not count. ``[*rk.retitles.GUARD, mine]`` adds one.
+        Their gates must not say no; scores and gates that do not apply (None) do not count. One that raises has not
+        judged the title: its reason is "GuardFailed". ``[*rk.retitles.GUARD, mine]`` adds one.
     temperature : float, optional
         By default the prompt file's own.
     store, max_concurrency, budget_usd, timeout, retries, progress
@@ -115,12 +106,14 @@ def retitle(
     pandas.DataFrame
         A row for each article, in order: `article`, `original_title`, `status` ("published", "kept_original", "held"),
         `reason` (why not published), `published_title` (<NA> when held), and of the trial `title`, `repairs`,
-        `completion`, `error_type`, `error`, `trial_id`, `model`, `prompt`, `temperature`, `cost_usd`.
+        `completion`, `error_type`, `error`, `trial_id`, `model`, `prompt`, `temperature`, `cost_usd`, `cached`.
 
     Raises
     ------
-    ArticleError, PlanError, PromptError, ModelError
-        Before anything is sent: two articles with one id, a variable that no article has, a model without its key.
+    ArticleError, PlanError, PromptError, FrameError, ModelError
+        Before anything is sent: two articles with one id, a variable that no article has, a scorer that asks for what
+        there is not, a model without its key, a server that nobody answers at. What fails later, a server that goes
+        down on the way too, is a row with its reason, and the other articles are not touched by it.
 
     Examples
     --------
@@ -133,6 +126,7 @@ def retitle(
 
     if on_fail not in ("keep_original", "hold"):
         raise PlanError(f"on_fail={on_fail!r}: give 'keep_original' or 'hold'")
+    guard = (guard,) if callable(guard) else tuple(guard)
     unknown = sorted(set(prompt.variables) - set(VARIABLES))
     if unknown:
         raise PromptError(f"prompt {prompt.name!r}: no article has {', '.join(unknown)}")
@@ -149,6 +143,7 @@ def retitle(
             temperatures=temperature,
             **params,
         )
+        score(trials.reindex(columns=[column.name for column in COLUMNS]), guard)  # a wrong guard costs no call
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RetitlekitWarning)  # each failure is a row with its reason
             frame = run(
@@ -160,13 +155,22 @@ def retitle(
                 retries=retries,
                 progress=progress,
             )
-        frame = score(frame, guard, articles=[work.article for work in ready.values() if work.article])
+            frame = _judged(frame, guard, [work.article for work in ready.values() if work.article])
         answers = {str(row["article"]): row for row in _records(frame)}
-    rows = [_row(work, answers.get(work.id, {}), on_fail) for work in works]
+    told = instructions_of(prompt)
+    rows = [_row(work, answers.get(work.id, {}), on_fail, told) for work in works]
     columns = ["article", "original_title", "status", "reason", "published_title", *_KEPT]
     done = pd.DataFrame(rows, columns=columns)
-    dtypes = {name: "Float64" if name in ("temperature", "cost_usd") else "string" for name in columns}
+    dtypes = dict.fromkeys(columns, "string") | {"temperature": "Float64", "cost_usd": "Float64", "cached": "boolean"}
     return done.astype(dtypes).astype({"status": pd.CategoricalDtype(list(STATUSES))})
+
+
+def _judged(frame: pd.DataFrame, guard: tuple[Scorer, ...], articles: list[Article]) -> pd.DataFrame:
+    """The frame with what the guard says; what was paid for is not lost to a scorer that fails on every title."""
+    try:
+        return score(frame, guard, articles=articles)
+    except RetitlekitError as problem:
+        return frame.assign(passed=None, why_guard=str(problem))
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -208,18 +212,6 @@ class _Work:
         return self.problem is None
 
 
-def is_leaked(title: str) -> bool:
-    """Whether a title holds a prompt, a tag, a refusal or chatbot talk, and so must not be published.
-
-    Examples
-    --------
-    >>> is_leaked("Rewrite this title: Kim in Russia"), is_leaked("Kim in Russia [video]")
-    (True, False)
-    """
-    found = find_shortcodes(title)
-    return bool(find_leaks(title) or found.calls or found.problems or found.variables)
-
-
 def asked_for(leaked: str) -> tuple[str, str | None]:
     """What a leaked title told the model to do, and the original title that it told it to do it with, if it did.
 
@@ -239,18 +231,18 @@ def asked_for(leaked: str) -> tuple[str, str | None]:
     return instructions, " ".join(material.split()) if usable else None
 
 
-def _row(work: _Work, answer: dict[str, Any], on_fail: OnFail) -> dict[str, Any]:
-    reason = work.problem or _objection(work, answer)
+def _row(work: _Work, answer: dict[str, Any], on_fail: OnFail, told: str) -> dict[str, Any]:
+    reason = work.problem or _objection(work, answer, told)
     undecided = answer.get("status") in ("cancelled", "skipped_budget")
     hold = work.leaked or on_fail == "hold" or undecided
     status = "published" if reason is None else "held" if hold else "kept_original"
     published = {"published": answer.get("title"), "kept_original": work.original_title, "held": None}[status]
-    told = {"article": work.id, "original_title": work.original_title, "status": status, "reason": reason}
-    return {**told, "published_title": published, **{name: answer.get(name) for name in _KEPT}}
+    row = {"article": work.id, "original_title": work.original_title, "status": status, "reason": reason}
+    return {**row, "published_title": published, **{name: answer.get(name) for name in _KEPT}}
 
 
-def _objection(work: _Work, answer: dict[str, Any]) -> str | None:
-    """Why the title of an answer must not be published; None when nothing speaks against it."""
+def _objection(work: _Work, answer: dict[str, Any], told: str = "") -> str | None:
+    """Why the title of an answer to what was `told` must not be published; None when nothing speaks against it."""
     title, kind = answer.get("title"), answer.get("error_type")
     if answer.get("status") != "ok":
         return f"{kind or answer.get('status')}: {answer.get('error') or 'not answered'}"[:500]
@@ -265,27 +257,16 @@ def _objection(work: _Work, answer: dict[str, Any]) -> str | None:
     if failed:
         why = [f"{name} ({answer[f'why_{name}']})" if answer.get(f"why_{name}") else name for name in failed]
         return f"gate {', '.join(why)}"
-    if title.rstrip().endswith((":", "：")):
-        return "NotATitle: it is the label of something that did not come"
-    if _ADDRESS.search(title) and not _ADDRESS.search(f"{work.original_title} {work.article and work.article.body}"):
-        return "NotATitle: it holds an address that the article does not"
-    if is_leaked(title) or echoes(title, work.instructions):
-        return f"PromptLeak: {PROBLEMS['PromptLeak']}"
-    if (
-        _ABOUT_ITSELF.search(title)
-        and work.article
-        and not _ABOUT_ITSELF.search(f"{work.article.title} {work.article.body}")
-    ):
-        return "NotATitle: it speaks with somebody about the title"
-    return None
+    if answer.get("passed") is not True:  # a scorer failed, and nobody knows what it would have said
+        left = {name: why for name, why in answer.items() if name.startswith("why_") and why}
+        open_ = [why for name, why in left.items() if all(answer.get(f"{kind}_{name[4:]}") is None for kind in _KINDS)]
+        return f"GuardFailed: {'; '.join(open_) or 'a scorer could not judge the title'}"[:500]
+    if work.article is None:
+        return work.problem
+    return find_objection(title, work.original_title, work.article, f"{work.instructions}\n{told}")
 
 
-_ADDRESS = re.compile(r"https?://|\bwww\.", re.IGNORECASE)
-_ABOUT_ITSELF = re.compile(
-    r"\b(?:the|this|that|your|my|a new|which|what) (?:title|headline)s?\b(?=.*\b(?:you|your|i|me|we)\b|.*\?)"
-    r"|\b(?:you|your|i|me|we)\b.*\b(?:title|headline)s?\b",
-    re.IGNORECASE,
-)
+_KINDS = ("gate", "score")
 
 
 # ---- templates on a page
@@ -299,7 +280,7 @@ def expand(
     prompt: Prompt | None = None,
     model: str | Model,
     repair: bool = False,
-    guard: Iterable[Scorer] = GUARD,
+    guard: Iterable[Scorer] | Scorer = GUARD,
     defaults: str = "",
     store: str | os.PathLike[str] = ".retitlekit",
     **options: Any,

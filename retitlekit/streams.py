@@ -9,29 +9,35 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import sys
 import warnings
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from retitlekit.articles import Article, load_articles
-from retitlekit.errors import ArticleError, PageError, PlanError, RetitlekitWarning
+from retitlekit.errors import ArticleError, ModelError, PageError, PlanError, RetitlekitWarning
 from retitlekit.markup import split_feed
 from retitlekit.models import Model
 from retitlekit.pages import FEED_SUFFIXES, SUFFIXES, Page, item_page, read_page
 from retitlekit.prompts import Prompt
 from retitlekit.retitles import OnFail, retitle
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 BATCH = 500
 _LINES = (".jsonl", ".ndjson")
 _TOLD = ("article", "original_title", "status", "reason", "published_title")
 _UNDECIDED = ("cancelled", "skipped_budget")
+_DOWN = 20  # so many articles of a batch without one answer are the server's fault, not theirs
 
 
 class _Piece(NamedTuple):
@@ -65,7 +71,7 @@ def retitle_file(
         For a feed or a page, the same file with its new titles, byte for byte otherwise; items that are held are left
         out of a feed, a page that is held is not written. Those lines then go to ``<out>.report.jsonl``.
     prompt, model, on_fail, **options
-        As for `retitle`.
+        As for `retitle`; ``budget_usd=`` is for the whole file.
     overwrite : bool
         Replace an output that is there.
     progress : bool
@@ -82,12 +88,20 @@ def retitle_file(
     PageError
         For a source that cannot be read, an output that exists, or one that another process is writing.
     PlanError
-        When the output was begun with another source, prompt, model or policy.
+        When the output was begun with another source, prompt, model, guard or policy; when the budget is used up.
+    ModelError
+        When a model cannot be asked, or answers not one of twenty articles or more: then something is wrong with the
+        server or the key, and no title is kept for that.
 
     Notes
     -----
-    A batch is 500 articles. Interrupted, or stopped by ``budget_usd=`` (which holds for each batch), the batch under
-    way is not written; what it paid for is in the store.
+    A batch is 500 articles. When the work stops, for whatever reason, the batch under way is not written; what it paid
+    for is in the store, and the same call goes on from there. What was spent is kept with the place reached: a budget
+    holds for the file however often the work is stopped, killed and gone on with, and a larger one lets it go on. Not
+    counted are requests whose answers had not reached the store when the process was killed.
+
+    A single call that failed, after its retries, leaves its article's title as `on_fail` says. To ask again for those,
+    repeat the call with ``overwrite=True``: what was answered comes from the store.
 
     Examples
     --------
@@ -107,12 +121,26 @@ def retitle_file(
         raise PageError(f"cannot write {target}: the folder {target.parent} does not exist")
     if target.exists() and origin.samefile(target):
         raise PageError(f"{target} is the source itself: name another output")
+    _check_readable(origin, kind)
+    if "guard" in options:  # it is asked for every batch
+        guard = options["guard"]
+        options["guard"] = (guard,) if callable(guard) else tuple(guard)
     begun = _fingerprint(origin, prompt, model, on_fail, options)
     with closing(_Ledger(target, begun, report=kind not in _LINES, overwrite=overwrite)) as ledger:
         if not ledger.is_done:
+            ledger.check_source(origin)
             _work(origin, ledger, prompt, progress, {"model": model, "on_fail": on_fail, **options})
         ledger.finish(keep=kind not in SUFFIXES or not ledger.counts["held"])
     return ledger.counts
+
+
+def _check_readable(origin: Path, kind: str) -> None:
+    """Raise a `PageError` for what is no page, and for a feed that is refused, before anything is begun."""
+    if kind in SUFFIXES:
+        read_page(origin)
+    elif kind in FEED_SUFFIXES:
+        with origin.open("rb") as stream:
+            next(split_feed(stream), None)
 
 
 def _work(origin: Path, ledger: _Ledger, prompt: Prompt, progress: bool, options: dict[str, Any]) -> None:
@@ -163,7 +191,7 @@ def _pieces(stream: BinaryIO, kind: str, origin: Path, at: int, line: int) -> It
 
 def _article(raw: bytes) -> Article | str:
     try:
-        record = json.loads(raw.decode("utf-8-sig", "replace"))
+        record = json.loads(raw.decode("utf-8-sig", "replace").rstrip())
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RetitlekitWarning)  # what was guessed shows in the line of the output
             return load_articles([record])[0]
@@ -190,26 +218,46 @@ def _decided(pieces: list[_Piece], ledger: _Ledger, prompt: Prompt, options: dic
             told = {"article": None, "original_title": None, "status": "held", "reason": piece.found}
             rows.append({"line": piece.line, **told, "published_title": None})
     if asked:
-        done = retitle(asked.values(), prompt, progress=False, **options)[list(_TOLD)]
-        decided = {row["article"]: row for row in json.loads(done.to_json(orient="records"))}
+        done = _asked(list(asked.values()), ledger, prompt, options)
+        decided = {row["article"]: row for row in json.loads(done[list(_TOLD)].to_json(orient="records"))}
         left = [row for row in decided.values() if str(row["reason"]).startswith(_UNDECIDED)]
         if left and left[0]["reason"].startswith("cancelled"):
             raise KeyboardInterrupt
         if left:
-            raise PlanError("budget_usd is used up: what is done is kept, and the same call goes on from there")
+            raise PlanError(
+                f"budget_usd is used up (${ledger.spent:.4f} of it): what is done is kept, and the same call with a "
+                "larger one goes on from there"
+            )
         rows = [row if "status" in row else {"line": row["line"], **decided[row["article"]]} for row in rows]
     return rows
 
 
+def _asked(asked: list[Article | Page], ledger: _Ledger, prompt: Prompt, options: dict[str, Any]) -> pd.DataFrame:
+    """What `retitle` says, within what the whole file may still cost."""
+    budget = options.get("budget_usd")
+    if budget is not None and ledger.was_killed:  # a budget of nothing finds what the killed process had paid for
+        ledger.spend(retitle(asked, prompt, progress=False, **options | {"budget_usd": 0.0})["cost_usd"].sum())
+    if budget is not None:
+        options = options | {"budget_usd": max(0.0, budget - ledger.spent)}
+    ledger.begin()
+    done = retitle(asked, prompt, progress=False, **options)
+    ledger.spend(done["cost_usd"][~done["cached"].fillna(True)].sum())
+    sent = done[done["trial_id"].notna() & ~done["reason"].fillna("").str.startswith(_UNDECIDED)]
+    if len(sent) >= _DOWN and sent["completion"].isna().all():
+        raise ModelError(
+            f"none of {len(sent)} articles was answered ({sent['reason'].iloc[0]}): what is done is kept, and the same "
+            "call goes on from there"
+        )
+    return done
+
+
 def _fingerprint(origin: Path, prompt: Prompt, model: str | Model, on_fail: str, options: dict[str, Any]) -> str:
     """What must not change between a beginning and its going on; `store`, `timeout` and the like may."""
-    with origin.open("rb") as stream:
-        start = blake2b(stream.read(1 << 20), digest_size=8).hexdigest()
-    named = model.endpoint if isinstance(model, Model) else model
+    named = [model.endpoint, dict(model.params)] if isinstance(model, Model) else model
     free = ("store", "max_concurrency", "budget_usd", "timeout", "retries")
-    fixed = {name: value for name, value in options.items() if name not in free and name != "guard"}
-    gates = [getattr(gate, "__name__", repr(gate)) for gate in options.get("guard", ())]
-    return json.dumps([origin.stat().st_size, start, prompt.sha, named, on_fail, fixed, gates], default=repr)
+    fixed = {name: value for name, value in sorted(options.items()) if name not in free}
+    begun = json.dumps([origin.stat().st_size, prompt.sha, named, on_fail, fixed], default=repr)
+    return re.sub(r" at 0x[0-9A-Fa-f]+", "", begun)  # where a guard stands in the memory of this process
 
 
 class _Ledger:
@@ -229,23 +277,27 @@ class _Ledger:
             self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._db.execute("BEGIN EXCLUSIVE")
             self._db.execute("CREATE TABLE IF NOT EXISTS seen (id BLOB PRIMARY KEY, line INTEGER) WITHOUT ROWID")
-            self._db.execute("CREATE TABLE IF NOT EXISTS place (begun, read, line, sizes, counts, done)")
+            self._db.execute(
+                "CREATE TABLE IF NOT EXISTS place (begun, read, line, sizes, counts, done, checksum, spent, under_way)"
+            )
             found = self._db.execute("SELECT * FROM place").fetchone()
             if found is None:
-                found = (begun, 0, 0, json.dumps([0] * len(self.parts)), "{}", 0)
-                self._db.execute("INSERT INTO place VALUES (?, ?, ?, ?, ?, ?)", found)
+                found = (begun, 0, 0, json.dumps([0] * len(self.parts)), "{}", 0, 0, 0.0, 0)
+                self._db.execute("INSERT INTO place VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", found)
             self._db.execute("COMMIT")
         except sqlite3.DatabaseError as problem:
             self._db.close()
             raise PageError(f"{self.state} is in use by another process, or damaged ({problem})") from problem
         self.read, self.line, self.is_done = int(found[1]), int(found[2]), bool(found[5])
+        self._checksum, self.spent, self.was_killed = int(found[6]), float(found[7]), bool(found[8])
         self.counts: Counter[str] = Counter(json.loads(found[4]))
         self._new: dict[bytes, int] = {}
         if found[0] != begun:
             self._db.close()
             files = ", ".join(map(str, [self.state, *self.parts]))
             raise PlanError(
-                f"{target} was begun with another source, prompt, model or policy: go on with that, or remove {files}"
+                f"{target} was begun with another source, prompt, model, guard or policy: go on with that, or remove "
+                f"{files}"
             )
         self._files: list[BinaryIO] = []
         for part, size in zip(self.parts, json.loads(found[3]), strict=True) if not self.is_done else ():
@@ -256,6 +308,28 @@ class _Ledger:
             file.truncate(size)  # what a killed process wrote after its last whole batch
             file.seek(size)
             self._files.append(file)
+
+    def check_source(self, origin: Path) -> None:
+        """Raise a `PlanError` when what was read of the source is not what stands there now."""
+        left, checksum = self.read, 0
+        with origin.open("rb") as stream:
+            while left and (piece := stream.read(min(left, 1 << 20))):
+                left, checksum = left - len(piece), zlib.crc32(piece, checksum)
+        if left or checksum != self._checksum:
+            raise PlanError(
+                f"{origin} has changed since {self.target} was begun: go on with the source as it was, or remove "
+                f"{self.state} and begin again"
+            )
+
+    def begin(self) -> None:
+        """A batch is under way: if the process is killed now, what it paid for is not in `spent`."""
+        self.was_killed = False
+        self._db.execute("UPDATE place SET under_way = 1")
+
+    def spend(self, usd: float) -> None:
+        """Note what was paid, even if the batch comes to nothing."""
+        self.spent += float(usd)
+        self._db.execute("UPDATE place SET spent = ?, under_way = 0", (self.spent,))
 
     def first_seen(self, id: str, line: int) -> int | None:  # noqa: A002
         """The line where this id was decided before, if it was."""
@@ -276,11 +350,13 @@ class _Ledger:
             os.fsync(file.fileno())
         self.counts.update(row["status"] for row in rows)
         self.read, self.line = batch[-1].end, batch[-1].line
+        for piece in batch:
+            self._checksum = zlib.crc32(piece.raw, self._checksum)
         sizes = json.dumps([file.tell() for file in self._files])
         self._db.execute("BEGIN")
         self._db.executemany("INSERT INTO seen VALUES (?, ?)", self._new.items())
-        place = (self.read, self.line, sizes, json.dumps(self.counts))
-        self._db.execute("UPDATE place SET read = ?, line = ?, sizes = ?, counts = ?", place)
+        place = (self.read, self.line, sizes, json.dumps(self.counts), self._checksum)
+        self._db.execute("UPDATE place SET read = ?, line = ?, sizes = ?, counts = ?, checksum = ?", place)
         self._db.execute("COMMIT")
         self._new.clear()
 

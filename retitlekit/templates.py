@@ -169,6 +169,9 @@ def export_template(prompt: Prompt, to: Vendor) -> Template:
     prompt : Prompt
         Plain variables only; loops and conditions do not travel.
     to : {"wp-automatic", "cyberseo", "aiomatic"}
+        WordPress Automatic's form is taken from the plugin itself. That a call of CyberSEO encloses its prompt
+        (``[openai_gpt model="…"] … [/openai_gpt]``) and Aiomatic's ``[aicontent]`` were not checked against the
+        plugins: try one before you paste many.
 
     Returns
     -------

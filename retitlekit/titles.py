@@ -46,7 +46,7 @@ REPAIRS = {
 """Every repair that `extract_title` makes: code and meaning."""
 
 PROBLEMS = {
-    "Refusal": "the model refused, apologised, or asked for the article",
+    "Refusal": "the model refused, apologised, or asked for the article, or its service told an error",
     "EmptyCompletion": "no title in the answer: blank, or only marks, markup or small talk",
     "CutOff": "the answer was cut before its end; an empty one spent its limit on thinking: raise max_tokens",
     "PromptLeak": "the answer holds a part of the prompt or of its template",
@@ -198,6 +198,8 @@ def _checked(text: str) -> str:
     for leak in find_leaks(text):
         if leak.kind == "refusal" and (leak.start == 0 or "\n" not in text):
             raise NoTitle("Refusal")
+        if leak.kind == "error":
+            raise NoTitle("Refusal")
         if leak.kind not in ("refusal", "talk"):
             raise NoTitle("PromptLeak")
     if _ALOUD.match(text) or text[0] == text[-1] == "|":
@@ -219,7 +221,7 @@ def _judged(text: str) -> str:
         raise NoTitle("NotATitle")
     if _BROKEN_OFF.search(text):
         raise NoTitle("CutOff")
-    if any(leak.start == 0 for leak in find_leaks(text)):
+    if any(leak.start == 0 for leak in find_leaks(text)) or _BARE_LABEL.fullmatch(text):
         raise NoTitle("EmptyCompletion")
     return text
 
@@ -232,16 +234,19 @@ _BROKEN_OFF = re.compile(r"\b(?:an?|the) ?(?:…|\.\.\.)\Z", re.IGNORECASE)
 _QUALITY = (
     r"(?:re-?written|rephrased|revised|generated|suggested|proposed|recommended|optimi[sz]ed|improved|alternat(?:e|ive)"
     r"|better|final|updated|new|short(?:er)?|concise|seo(?:[- ](?:friendly|optimi[sz]ed))?|meta|my|news|article|neuer?"
-    r"|nouveau|nuevo|nuovo|novo|nowy|yeni|новый|新しい|新|改写后的?|重写后的?|새로운|새)"
+    r"|umgeschriebener?|überarbeiteter?|verbesserter?|möglicher?|vorgeschlagener?|nouveau|nuevo|nuovo|novo|nowy|yeni|новый|新しい|新|改写后的?|重写后的?|새로운|새)"
 )
 _NAME = rf"(?:(?:{_QUALITY} ?){{0,3}}(?:{TITLE_WORD}|rewrite|answer)|subject line|output|rewritten|revised|assistant)"
 _LABEL = re.compile(
     rf"{_NAME}(?: ?\([^()\n]{{0,60}}\))?(?: ?[:：=→] ?| (?:-|–|—|=>|->) )(?=\S)|[*_#> ]*{_NAME} ?[*_]* ?[:：]?[*_]*\n",
     re.IGNORECASE,
 )
+_BARE_LABEL = re.compile(rf"{_NAME}(?: ?\([^()\n]{{0,60}}\))? ?[:：=→]", re.IGNORECASE)
 _YES = (
-    r"(?:sure(?: thing)?|certainly|of course|absolutely|understood|got it|no problem|(?:i['’]d be )?(?:happy"
-    r"|glad) to help|natürlich|gerne|bien sûr|claro(?: que sí)?|por supuesto|certamente|конечно|好的|当然(?:可以)?"
+    r"¡?(?:sure(?: thing)?|certainly|of course|absolutely|understood|got it|no problem|(?:i['’]d be )?(?:happy"
+    r"|glad) to help|natürlich|gerne|klar"
+    r"|bien (?:sûr|entendu)|certo|natuurlijk|självklart|oczywiście|tabii"
+    r"|claro(?: que sí)?|por supuesto|certamente|конечно|好的|当然(?:可以)?"
     r"|もちろん(?:です)?|承知(?:いた)?しました|물론(?:입니다|이죠)?)"
 )
 _HERE = (  # at the head of a clause
@@ -356,7 +361,7 @@ _ONLY_ITEM = re.compile(  # "1. FC Köln" and "1. Mai" begin titles
     rf"|{_OPTION} ?#?[1A]{_AFTER_NUMBER}",
     re.IGNORECASE,
 )
-_SECOND_ITEM = re.compile(rf" (?:2[.)]|\(2\)|{_OPTION} ?#?[2B] ?[:.)：]) ", re.IGNORECASE)
+_SECOND_ITEM = re.compile(rf" (?:2[.)]|\(2\)|b\)|{_OPTION} ?#?[2B] ?[:.)：]) ", re.IGNORECASE)
 
 
 def _first_item(text: str) -> str:

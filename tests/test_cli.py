@@ -50,6 +50,19 @@ def test_the_main_job(capsys: pytest.CaptureFixture[str]) -> None:
     assert 32 == len(rk.read_frame("frame.parquet"))
 
 
+def test_as_a_module() -> None:
+    """`python -m retitlekit` is the command line."""
+    done = subprocess.run(
+        [sys.executable, "-m", "retitlekit", "--version"],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (0, f"retitlekit {rk.__version__}\n") == (done.returncode, done.stdout)
+
+
 def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     """--json prints one object and nothing else."""
     code = main(["sweep", "--limit", "3", "--json"])

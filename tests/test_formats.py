@@ -389,6 +389,8 @@ def test_llm_without_a_prompt() -> None:
         ("---\nname: x\n---\nuser:\n{{ x", "prompty", "not a Jinja2 template"),
         ("---\nname: x\n---\ndeveloper:\nx", "prompty", "role 'developer'"),
         ("---\nmodel: {id: x, options: {temperature: hot}}\n---\nuser:\nx", "prompty", "'hot' is not 0 to 2"),
+        ("hello", "prompty", "no Prompty file: it has neither front matter"),
+        ("Rewrite {{ title }}\nand be brief", "prompty", "no Prompty file: it has neither front matter"),
         ("prompts: [file://x.txt]\n", "promptfoo", "import the file"),
         ('[{"role": "user", "content": [{"type": "image_url"}]}]', "promptfoo", "only role and a content of text"),
         ("{", "langfuse", "not JSON"),

@@ -55,6 +55,31 @@ def codes(title: str, body: str = "A body.") -> list[str]:
         "Sure! Here is a rewritten title: Kim in Russia",
         "{{ title }}",
         "<|im_start|>assistant Kim in Russia",
+        "Kim in Russia</s>",
+        "[chatgpt]Rewrite: Kim in Russia[/chatgpt]",
+        "You are a helpful assistant that rewrites news titles. Title: Kim in Russia",
+        "Output only one title. Original title: Kim in Russia",
+        "Erstelle eine kurze Überschrift für den folgenden Artikel: Kim in Russland",
+        "Actúa como un redactor SEO y crea un título único para este texto",
+        "Przepisz ten tytuł: Kim w Rosji",
+        "Herschrijf deze titel: Kim in Rusland",
+        "As of my last knowledge update in January 2022, I have no information on this event",
+        "I must decline to rewrite this title, as it contains hateful language",
+        "Es tut mir leid, aber ich kann diesen Titel nicht umschreiben",
+        "Lo siento, pero no puedo reescribir este título",
+        "Desculpe, mas não posso ajudar com isso",
+        "Here is a more engaging headline: Kim in Russia",
+        "Rewritten title: Kim in Russia",
+        'Title: "Kim in Russia"',
+        "Option 1: Kim in Russia. Option 2: Kim visits Putin",
+        "Natürlich! Hier ist der umgeschriebene Titel: Kim in Russland",
+        "Voici une proposition de titre : Kim en Russie",
+        "当然！以下是改写后的标题：金正恩访俄",
+        "Kim in Russia. Would you like me to make it shorter?",
+        '{"title": "Kim in Russia"}',
+        "Error code: 429 - You exceeded your current quota, please check your plan",
+        "[object Object]",
+        "undefined",
     ],
 )
 def test_leaks_are_found(title: str) -> None:
@@ -69,6 +94,13 @@ def test_leaks_are_found(title: str) -> None:
         "How to rewrite this title: a guide for editors",
         "Rewrite the rules: how one team changed football",
         "Title: the film that no one saw",
+        "Headline: a play about a newspaper",
+        "Hi, I'm Ida, mayor of a small town. Ask me anything",
+        "Undefined behaviour in practice",
+        "Rate limiting for fun and profit",
+        "Überschriften sind schwer: warum Titel lügen",
+        "Crea tu propio huerto: diez consejos",
+        "Option 1 was never on the table, says minister",
         "I'm sorry, I can't do this anymore",
         "Sorry, we're closed: a village loses its last shop",
         "Unfortunately, I can't find a job",
@@ -181,6 +213,14 @@ def test_terminal_escapes_are_shown_not_sent(tmp_path: Path, capsys: pytest.Capt
     main(["lint", str(tmp_path)])
 
     assert "\x1b" not in capsys.readouterr().out
+
+
+def test_no_more_than_can_be_read() -> None:
+    """Of a text that is one long leak about a hundred findings are told, and the rest is not looked up."""
+    for piece in ("{{x}} ", "[/gpt]", "As an AI model, I cannot help.\n"):
+        found = rk.lint_page(rk.read_page(f"Kim\n\n{piece * 20_000}"))
+
+        assert 100 <= len(found) <= 202
 
 
 def test_every_rule_has_a_meaning() -> None:

@@ -13,10 +13,12 @@ import pytest
 
 import retitlekit as rk
 from retitlekit.leaks import find_leaks
-from retitlekit.retitles import GUARD, asked_for, is_leaked
+from retitlekit.objections import is_leaked
+from retitlekit.retitles import GUARD, asked_for
+from retitlekit.stances import stance
 
 from .conftest import ROOT
-from .loopback import Answer, Fault, Loopback
+from .loopback import Answer, Fault, Loopback, Raw
 
 PROMPT = rk.Prompt(
     "winner",
@@ -61,6 +63,18 @@ def test_a_good_title_is_published() -> None:
     )
 
 
+def said(message: dict[str, Any], finish_reason: str = "stop") -> Raw:
+    return Raw({"choices": [{"index": 0, "message": message, "finish_reason": finish_reason}]})
+
+
+TOOL_CALL = said(
+    {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{"id": "1", "type": "function", "function": {"name": "t", "arguments": '{"title": "Tarnby"}'}}],
+    },
+    "tool_calls",
+)
 ANSWERS = [
     # F2: the call fails, and a plugin would publish its prompt
     pytest.param(Fault(500, "Write a new title for the article."), "InternalServerError", id="F2-server-error"),
@@ -97,14 +111,48 @@ ANSWERS = [
             ("502 Bad Gateway", "numbers"),
             ("An error occurred while processing your request", "on_topic"),
             ("Traceback (most recent call last):", "on_topic"),
-            ("New title:", "on_topic"),
+            ("New title:", "EmptyCompletion"),
+            ("Title:", "EmptyCompletion"),
+            ("Tarnby news:", "on_topic|label"),
             ("The bridge in Tarnby:", "label"),
             ("Harbour bridge shut, see www.evil.example", "address"),
             ("Thank you!", "on_topic"),
-            ("null", "on_topic"),
+            ("null", "Refusal"),
         ]
     ),
     pytest.param("Tarnby shuts its harbour bridge. " * 20, "NotATitle", id="F16-article"),
+    # no more than the list knows: the prompt in other words, with the article's own names in it
+    pytest.param("Write a fresh headline about the Tarnby harbour bridge, active voice", "topic|NotATitle", id="order"),
+    pytest.param("Compose a short neutral title for the Tarnby harbour bridge", "NotATitle|PromptLeak", id="order-2"),
+    pytest.param("Say in a few words when the Tarnby harbour bridge closes", "NotATitle", id="order-3"),
+    pytest.param("Schreibe einen neuen Titel für den Artikel über die Brücke in Tarnby", "language", id="order-de"),
+    pytest.param("Rédigez un nouveau titre pour l'article sur le pont de Tarnby", "language", id="order-fr"),
+    pytest.param("User wants a neutral title on the Tarnby harbour bridge", "NotATitle|PromptLeak", id="aloud"),
+    pytest.param(f"Use active: {GOOD}", "on_topic", id="order-beside-a-title"),
+    pytest.param(f"{GOOD} - never explain yourself", "on_topic|PromptLeak", id="order-after-a-title"),
+    pytest.param(f"As requested: {GOOD}", "on_topic", id="talk-before"),
+    pytest.param(f"Done! {GOOD}", "on_topic", id="talk-before-2"),
+    pytest.param(f"{GOOD}. I kept the date and the place.", "on_topic", id="talk-after"),
+    pytest.param(f"I suggest {GOOD}", "NotATitle", id="first-person"),
+    pytest.param("Unable to write a title for the Tarnby harbour bridge", "PromptLeak", id="refusal-with-names"),
+    pytest.param("Sorry, the Tarnby harbour bridge is a sensitive topic", "NotATitle", id="refusal-with-names-2"),
+    pytest.param("Rate limit reached for Tarnby harbour bridge", "Refusal", id="error-with-names"),
+    pytest.param("Error generating title for Tarnby harbour bridge", "NotATitle", id="error-with-names-2"),
+    pytest.param(f"{GOOD} | Bridge in Tarnby shuts | No bridge", "NotATitle", id="F8-in-a-line"),
+    pytest.param(f'"{GOOD}" or "Bridge in Tarnby shuts"', "NotATitle", id="F8-or"),
+    pytest.param(f"A: {GOOD} B: Bridge in Tarnby shuts", "NotATitle", id="F8-letters"),
+    pytest.param(f'The title is {{"title": "{GOOD}"}}', "on_topic|NotATitle", id="json-in-a-sentence"),
+    pytest.param(f'set_title(title="{GOOD}")', "NotATitle", id="tool-call-as-text"),
+    pytest.param('{"prompt": "Write a title for the Tarnby harbour bridge"}', "BadJSON", id="json-of-the-prompt"),
+    pytest.param("(new title for Tarnby harbour bridge)", "NotATitle", id="placeholder"),
+    pytest.param(f"{GOOD} #Tarnby", "NotATitle", id="hashtag"),
+    pytest.param(GOOD + " and the council said so" * 220, "NotATitle", id="5-KB"),
+    pytest.param({"content": "Tarnby shuts its harbour bri", "finish_reason": "MAX_TOKENS"}, "CutOff", id="cut-vertex"),
+    pytest.param(TOOL_CALL, "EmptyCompletion", id="tool-call"),
+    pytest.param(said({"role": "assistant", "content": None}), "EmptyCompletion", id="null"),
+    pytest.param(said({"role": "assistant", "content": 42}), "Error", id="a-number"),
+    pytest.param(Raw({"choices": []}), "Error", id="no-choices"),
+    pytest.param(Raw({"id": "x"}), "Error", id="no-choices-at-all"),
 ]  # fmt: skip
 
 
@@ -120,7 +168,7 @@ def test_failures_never_become_a_title(answer: Answer, reason: str) -> None:
         )
 
     assert ("kept_original", ARTICLE.title, "held") == (row["status"], row["published_title"], held["status"])
-    assert reason in row["reason"]
+    assert re.search(reason, row["reason"])
 
 
 @pytest.mark.parametrize(
@@ -133,6 +181,11 @@ def test_failures_never_become_a_title(answer: Answer, reason: str) -> None:
         pytest.param(f"Generated title: {GOOD}", "label", id="F7-label"),
         pytest.param(f"Заголовок: {GOOD}", "label", id="F7-label-ru"),
         pytest.param(f"1. {GOOD}\n2. Bridge shuts in Tarnby\n3. No bridge", "list_first", id="F8-options"),
+        pytest.param(f"A) {GOOD} B) Bridge shuts in Tarnby", "list_first", id="F8-letters"),
+        pytest.param(f"Option 1: {GOOD}", "numbering|label", id="F8-option-1"),
+        pytest.param(f'{{"titles": ["{GOOD}", "Bridge shuts in Tarnby"]}}', "json", id="F8-json"),
+        pytest.param(f"## **{GOOD}**", "markdown", id="F5-heading"),
+        pytest.param(f"<h1 class='x'>{GOOD}</h1><p>Done.</p>", "html", id="F5-html"),
         pytest.param(f"<think>Short is good.</think>\n{GOOD}", "", id="F11-thinking"),
         pytest.param("Tarnby shuts its harbour bridge from 3&nbsp;March", "entities", id="F18-entities"),
     ],
@@ -142,7 +195,7 @@ def test_wrappings_are_taken_off(answer: str, repairs: str) -> None:
     row = done(answer)
 
     assert ("published", GOOD) == (row["status"], row["published_title"])
-    assert repairs in row["repairs"]
+    assert re.search(repairs, row["repairs"])
 
 
 @pytest.mark.parametrize("on_fail", ["keep_original", "hold"])
@@ -270,6 +323,35 @@ def test_f14_a_lost_negation_is_not_published(answer: str) -> None:
     assert "negation" in row["reason"]
 
 
+@pytest.mark.parametrize(
+    ("title", "body", "answer"),
+    [
+        (
+            "Senate passes bill on guns",
+            "The Senate passed a bill on guns, 52 to 48.",
+            "Senate rejects bill on guns, 52-48",
+        ),
+        ("Union criticises offer", "The union criticised the wage offer of 3%.", "Union welcomes wage offer of 3%"),
+        ("Court upholds ban", "The court upheld the ban on fishing in Vik.", "Court lifts ban on fishing in Vik"),
+        (
+            "Engineers find cracks",
+            "Engineers found cracks in a bridge in Vik.",
+            "Engineers find no cracks in Vik bridge",
+        ),
+    ],
+    ids=lambda text: text[:12],
+)
+def test_f14_a_claim_turned_round_is_not_published(title: str, body: str, answer: str) -> None:
+    """F14: a title that swaps a verb for its opposite, or adds a negation, is kept back, and only for that."""
+    row = done(answer, rk.Article("b", title, body, language="en"))
+    without = done(
+        answer, rk.Article("c", title, body, language="en"), guard=[each for each in GUARD if each is not stance]
+    )
+
+    assert ("kept_original", "published") == (row["status"], without["status"])
+    assert "gate stance" in row["reason"]
+
+
 def test_f17_a_title_belongs_to_its_model_and_temperature() -> None:
     """F17: the store never answers for another model or temperature."""
     with Loopback(lambda body, nth: f"Tarnby shuts the bridge at {body['temperature']} {body['model'][-1]}") as server:
@@ -298,7 +380,7 @@ def test_f19_a_changed_parameter_is_told() -> None:
     """F19: a title that was made at another temperature than the winner's is not published."""
     from retitlekit.retitles import _objection, _Work
 
-    answer = {"status": "ok", "title": GOOD, "temperature": 0.2, "effective_temperature": 1.0}
+    answer = {"status": "ok", "title": GOOD, "temperature": 0.2, "effective_temperature": 1.0, "passed": True}
 
     assert "TemperatureChanged: asked for 0.2, answered at 1" == _objection(_Work.of(ARTICLE), answer)
     assert _objection(_Work.of(ARTICLE), answer | {"effective_temperature": 0.2}) is None
@@ -344,6 +426,96 @@ def test_a_guard_of_ones_own() -> None:
 
     assert ("kept_original", "gate calm (shuts is not calm)") == (row["status"], row["reason"])
     assert "kept_original" == done("Rewrite this title: Harbour bridge", guard=())["status"]
+
+
+def broken_on_some(title: str) -> bool:
+    """A scorer with a mistake in it."""
+    if "three" in title:
+        raise ValueError("no three, please")
+    return True
+
+
+def broken(title: str, article: rk.Article) -> bool:
+    raise RuntimeError("no connection to the style guide")
+
+
+def wordy(title: str) -> float:
+    return {"Tarnby": 1.0}[title.split()[0]]
+
+
+def strange(title: str) -> Any:
+    return "yes"
+
+
+def silent(title: str) -> None:
+    """Does not apply."""
+
+
+@pytest.mark.parametrize("on_fail", ["keep_original", "hold"])
+@pytest.mark.parametrize(
+    ("guard", "expected", "why"),
+    [
+        pytest.param([broken_on_some], "PNP", "no three, please", id="on-some"),
+        pytest.param([broken], "NNN", "no connection to the style guide", id="on-all"),
+        pytest.param([silent, broken], "NNN", "no connection to the style guide", id="on-all-of-two"),
+        pytest.param([wordy], "PNP", "KeyError", id="a-score"),
+        pytest.param([strange], "NNN", "returned str", id="no-judgement"),
+        pytest.param((broken_on_some,), "PNP", "no three, please", id="to-be-gone-through-once"),
+        pytest.param(broken_on_some, "PNP", "no three, please", id="alone"),
+        pytest.param([silent], "PPP", "", id="does-not-apply"),
+    ],
+)
+def test_a_guard_that_fails_publishes_nothing(on_fail: Any, guard: Any, expected: str, why: str) -> None:
+    """Whom a scorer could not judge is not published, whether it raised for one or for all; the answers are kept."""
+    articles = [rk.Article(name, f"Old title {name}", f"Tarnby shuts bridge {name}.") for name in ("one", "two", "x")]
+    titles = {
+        "one": "Tarnby shuts bridge one",
+        "two": "Bridge two, or three, shut in Tarnby",
+        "x": "Tarnby shuts bridge x",
+    }
+
+    def answer(body: Any, nth: int) -> str:
+        return next(titles[name] for name in titles if f"Old title {name}" in body["messages"][-1]["content"])
+
+    with Loopback(answer) as server:
+        asked = {"model": rk.Model("openai/model-a", api_base=server.base), "on_fail": on_fail, "progress": False}
+        frame = rk.retitle(articles, PROMPT, guard=guard, **asked)
+        again = rk.retitle(articles, PROMPT, guard=(), **asked)
+    kept = {"keep_original": "kept_original", "hold": "held"}[on_fail]
+
+    assert [{"P": "published", "N": kept}[each] for each in expected] == frame["status"].tolist()
+    assert all(reason.startswith("GuardFailed: ") and why in reason for reason in frame["reason"].dropna())
+    assert (3, ["published"] * 3) == (len(server.bodies), again["status"].tolist())
+
+
+def test_a_guard_that_cannot_be_asked_costs_nothing() -> None:
+    """A scorer that asks for what there is not is an error before anything is sent."""
+
+    def typo(titel: str) -> bool:
+        return True
+
+    with Loopback() as server, pytest.raises(rk.FrameError, match="'typo' asks for `titel`"):
+        rk.retitle(ARTICLE, PROMPT, model=rk.Model("openai/model-a", api_base=server.base), guard=[*GUARD, typo])
+
+    assert [] == server.bodies
+
+
+def test_a_server_that_is_down(tmp_path: Path) -> None:
+    """At the start it is an error, and nothing was sent; on the way it is a row, and the other articles have theirs."""
+    articles = [rk.Article(f"a{n}", f"Old title {n}", f"Tarnby shuts bridge {n}.") for n in range(6)]
+
+    def answer(body: Any, nth: int) -> Answer:
+        number = int(re.search(r"bridge (\d)", body["messages"][-1]["content"])[1])
+        return f"Tarnby shuts bridge {number}" if number < 3 else Fault(how="reset")
+
+    with Loopback(answer) as server:
+        model = rk.Model("openai/model-a", api_base=server.base)
+        asked = {"model": model, "retries": 0, "progress": False, "max_concurrency": 1}
+        frame = rk.retitle(articles, PROMPT, **asked)
+    with pytest.raises(rk.ModelError, match="nothing answers at"):
+        rk.retitle(articles, PROMPT, store=tmp_path / "new", **asked)
+
+    assert ["published"] * 3 + ["kept_original"] * 3 == frame["status"].tolist()
 
 
 def test_articles_that_cannot_be_asked_about() -> None:

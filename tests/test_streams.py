@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,138 @@ def test_an_interrupt_writes_no_half_batch(monkeypatch: pytest.MonkeyPatch) -> N
 
     assert 0 < before < 12 == len(server.bodies)
     assert [f"a{n}" for n in range(12)] == [row["article"] for row in rows("out.jsonl")]
+
+
+def priced(server: Loopback, **more: object) -> rk.Model:
+    """One dollar a title: 50 tokens read and 9 written."""
+    return rk.Model(
+        "openai/model-a", api_base=server.base, input_cost_per_token=0.01, output_cost_per_token=0.5 / 9, **more
+    )
+
+
+def test_a_budget_is_for_the_whole_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten articles in batches of two, with money for seven: seven are asked about, and never an eighth, also later."""
+    monkeypatch.setattr(streams, "BATCH", 2)
+    source = articles("in.jsonl", 10)
+    with Loopback(lambda body, nth: f"Tarnby opens a bridge, {len(server.bodies)}") as server:
+        asked = {"model": priced(server), "progress": False, "max_tokens": 9, "guard": (), "max_concurrency": 1}
+        for _ in range(3):
+            with pytest.raises(rk.PlanError, match="goes on from there"):
+                rk.retitle_file(source, "out.jsonl", LIMITS, budget_usd=7.9, **asked)
+        before = len(server.bodies)
+        done = rk.retitle_file(source, "out.jsonl", LIMITS, budget_usd=20, **asked)
+
+    assert (Counter(published=10), 10) == (done, len(server.bodies))
+    assert 1 <= before <= 7
+    assert [f"a{n}" for n in range(10)] == [row["article"] for row in rows("out.jsonl")]
+
+
+def test_a_budget_counts_what_a_killed_process_paid(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was paid for in the batch that was under way comes from the store, and is counted before more is sent."""
+    monkeypatch.setattr(streams, "BATCH", 4)
+    source = articles("in.jsonl", 8)
+    with Loopback(lambda body, nth: f"Tarnby opens a bridge, {len(server.bodies)}") as server:
+        asked = {"model": priced(server), "progress": False, "max_tokens": 9, "guard": (), "max_concurrency": 1}
+
+        def die(*args: object, **options: object) -> None:
+            rk.retitle(*args, **options)  # type: ignore[arg-type]
+            raise SystemExit  # as good as killed: nothing of this batch is noted
+
+        with monkeypatch.context() as patched:
+            patched.setattr(streams, "retitle", die)
+            with pytest.raises(SystemExit):
+                rk.retitle_file(source, "out.jsonl", LIMITS, budget_usd=20, **asked)
+        paid = len(server.bodies)
+        with pytest.raises(rk.PlanError, match="budget_usd is used up"):
+            rk.retitle_file(source, "out.jsonl", LIMITS, budget_usd=4.5, **asked)
+
+    assert 4 == paid == len(server.bodies)
+
+
+def test_a_guard_is_asked_for_every_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A guard that can be gone through once only, or one scorer alone, guards all batches."""
+    monkeypatch.setattr(streams, "BATCH", 2)
+    source = articles("in.jsonl", 6)
+
+    def never(title: str) -> bool:
+        return False
+
+    for number, guard in enumerate([(each for each in [never]), never]):
+        done = rk.retitle_file(source, f"{number}.jsonl", LIMITS, model=LEAD, guard=guard, progress=False)
+
+        assert Counter(kept_original=6) == done
+
+
+def calm(title: str, *, most: int) -> bool:
+    return len(title) <= most
+
+
+class Calm:
+    """A scorer that is an object."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+
+    def __call__(self, title: str) -> bool:
+        return len(title) <= self.most
+
+
+def test_the_same_guard_in_another_process(tmp_path: Path) -> None:
+    """What marks a beginning holds nothing of one process, and tells models and guards with other settings apart."""
+    source = articles("in.jsonl", 2)
+
+    def mark(guard: object, model: str | rk.Model = LEAD) -> str:
+        return streams._fingerprint(source, LIMITS, model, "hold", {"guard": guard})
+
+    assert mark((partial(calm, most=9), Calm(9))) == mark((partial(calm, most=9), Calm(9)))
+    assert mark((partial(calm, most=9),)) != mark((partial(calm, most=8),))
+    assert mark((), rk.Model("openai/x", params={"seed": 1})) != mark((), rk.Model("openai/x", params={"seed": 2}))
+
+
+def test_a_source_that_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The work does not go on when what was read of the source is not what stands there now, at the same size too."""
+    monkeypatch.setattr(streams, "BATCH", 2)
+    source, calls = articles("in.jsonl", 6), []
+
+    def fail(*args: object, **options: object) -> object:
+        calls.append(args)
+        if len(calls) == 2:
+            raise rk.ModelError("the server is gone")
+        return rk.retitle(*args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(streams, "retitle", fail)
+    asked = {"model": LEAD, "progress": False}
+    with pytest.raises(rk.ModelError):
+        rk.retitle_file(source, "out.jsonl", LIMITS, **asked)
+    text = source.read_text()
+    source.write_text(text.replace("Old title 1", "New title 1"))
+    with pytest.raises(rk.PlanError, match=r"in.jsonl has changed since out.jsonl was begun"):
+        rk.retitle_file(source, "out.jsonl", LIMITS, **asked)
+    source.write_text(text)
+
+    assert Counter(published=6) == rk.retitle_file(source, "out.jsonl", LIMITS, **asked)
+
+
+def test_a_server_that_answers_nothing() -> None:
+    """With a wrong key no title is kept for good: it is an error, and with the right key the same call goes on."""
+    source, wrong = articles("in.jsonl", 30), True
+
+    def answer(body: object, nth: int) -> str | Fault:
+        return Fault(401, "Incorrect API key") if wrong else f"Tarnby opens a bridge, {len(server.bodies)}"
+
+    with Loopback(answer) as server:
+        asked = {
+            "model": rk.Model("openai/model-a", api_base=server.base),
+            "guard": (),
+            "progress": False,
+            "retries": 0,
+        }
+        with pytest.raises(rk.ModelError, match=r"none of 30 articles was answered \(AuthenticationError"):
+            rk.retitle_file(source, "out.jsonl", LIMITS, **asked)
+        wrong = False
+        done = rk.retitle_file(source, "out.jsonl", LIMITS, **asked)
+
+    assert Counter(published=30) == done
 
 
 FEED = (
@@ -207,6 +340,49 @@ def test_a_lost_part_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(rk.PageError, match="is not what"):
         rk.retitle_file(source, "out.jsonl", LIMITS, model=LEAD, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        (
+            "lol.xml",
+            '<!DOCTYPE l [<!ENTITY a "lol"><!ENTITY b "&a;&a;">]>\n<rss><item><title>&b;</title></item></rss>',
+            "entities",
+        ),
+        ("empty.html", "", "no title"),
+        ("blank.txt", "\ufeff \n\n", "no title"),
+    ],
+)
+def test_what_is_no_page_begins_nothing(name: str, content: str, says: str) -> None:
+    """Entities that stand for gigabytes, and a page without a title, are refused, and no file is left behind."""
+    Path(name).write_text(content)
+    with pytest.raises(rk.PageError, match=says):
+        rk.retitle_file(name, f"new-{name}", LIMITS, model=LEAD, progress=False)
+
+    assert [name] == [path.name for path in Path().iterdir()]
+
+
+def test_the_terminal_tells_why(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is held is told with its line, id and reason, what kept its title by kind, and where all reasons stand."""
+    source = articles("in.jsonl", 1)
+    with source.open("a") as more:
+        more.write('{"broken\n{"id": "b", "title": "[gpt]x[/gpt]\\u001b[31m", "body": "x"}\n')
+        more.write(
+            '{"id": "c", "title": "Town of Tarnby opened bridge 0, the council said", "body": "The town of Tarnby'
+        )
+        more.write(' opened bridge 0 on Monday, the council said."}\n' + '{"more\n' * 5)
+    code = main(
+        ["retitle", str(source), "--prompt", str(ROOT / "prompts/limits.prompt"), "--model", LEAD, "--out", "o.jsonl"]
+    )
+    shown = capsys.readouterr()
+
+    assert (1, "1 published, 1 kept their title, 7 held: o.jsonl\n") == (code, shown.out)
+    assert "kept: 1 × gate rewritten\n" in shown.err
+    assert "  line 2: ArticleError: not JSON (Unterminated string starting at: line 1 column 2" in shown.err
+    assert "  line 3 (b): LeakedTitle: it tells no original title" in shown.err
+    assert "… and 2 more\nEvery reason is in o.jsonl\n" in shown.err
+    assert "\x1b" not in shown.err
 
 
 def test_command_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -307,6 +307,15 @@ NO_TITLE = {
         *(None, "", " ", "\n\n", '""', "“”", "***", "…", "---", "```\n```", "\u200b", "\u3164", "<think>hm</think>"),
         *("<title></title>", "{}", '{"title": ""}', "Sure!", "Of course.", "Let me know if you need more!"),
         *("Here are some suggested titles", "The visit, at length</think>"),
+        *(
+            "Title:",
+            "New headline:",
+            "**Title:**",
+            "Rewritten title (60 characters):",
+            "Заголовок:",
+            "标题：",
+            "Output:",
+        ),
     ],
     "CutOff": [
         *("<think>Let me", "<think>a</think> b <think>c", "<|channel|>analysis<|message|>hm", "<|channel>thought\nhm"),
