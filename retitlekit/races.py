@@ -23,7 +23,7 @@ from retitlekit.html import escape
 from retitlekit.plans import Articles, Models, Prompts, plan
 from retitlekit.scoring import score
 from retitlekit.sweeps import run
-from retitlekit.variants import BY, Variants, metric_column, variant_name
+from retitlekit.variants import BY, Variants, check_measure, direction, metric_column, same, variant_name
 
 IN, BEHIND, GATES, LEADS = "in", "behind", "gates", "leads"
 
@@ -72,6 +72,7 @@ def race(
     temperatures: Iterable[float | None] | float | None = (None,),
     repeats: int = 1,
     metric: str | None = None,
+    lower_is_better: bool | None = None,
     measure: Callable[[pd.DataFrame], pd.DataFrame] = score,
     risk: float = 0.02,
     first: int = 10,
@@ -102,11 +103,12 @@ def race(
     ----------
     prompts, articles, models, temperatures, repeats
         As for `plan`; the articles are taken in an order drawn with `seed`.
-    metric : str, optional
+    metric, lower_is_better : optional
         As for `leaderboard`; `passed` by default.
     measure : callable
         From a frame that was run to one with the metric; `score` by default. A judge's metric:
-        ``lambda frame: rk.judge(rk.score(frame), models=…)``.
+        ``lambda frame: rk.judge(rk.score(frame), models=…)``. Before anything is sent it is tried on a trial
+        without an answer, to see that the metric will come.
     risk : float
         The chance to lead in the end at which a variant is dropped.
     first, block : int
@@ -128,6 +130,8 @@ def race(
     ------
     PlanError
         When there is a single variant, or a setting is out of range.
+    FrameError
+        When `measure` does not bring the metric, or neither more nor less of it is better.
 
     Examples
     --------
@@ -142,6 +146,7 @@ def race(
     variants = Variants.of(trials, BY)
     if len(variants) < 2:
         raise PlanError("a race needs two variants or more")
+    check_measure(trials, measure, metric, lower_is_better)
     total = len(variants.articles)
     place = np.array(Random(seed).sample(range(total), total))[variants.article]  # noqa: S311 - no secret
     alive, rounds, parts = np.ones(len(variants), bool), list[pd.DataFrame](), list[pd.DataFrame]()
@@ -157,20 +162,23 @@ def race(
         parts.append(measure(ran))
         seen = until
         frame = pd.concat(parts).sort_index()
-        told = _round(frame, variants, alive, metric, seen, total, risk, must_pass)
+        column = metric_column(frame, metric)
+        sign = direction(column, lower_is_better)
+        told = _round(frame, variants, alive, column, sign, seen, total, risk, must_pass)
         rounds.append(told.assign(round=len(rounds) + 1))
         fates = told.set_index("variant")["fate"]
         if not stopped:
             alive[fates.index[fates.isin([BEHIND, GATES])]] = False
     frame = pd.concat(parts).sort_index()
-    return _finished(frame, rounds, variants, len(trials), stopped, metric_column(frame, metric))
+    return _finished(frame, rounds, variants, len(trials), stopped, column, sign)
 
 
 def _round(
     frame: pd.DataFrame,
     variants: Variants,
     alive: NDArray[np.bool_],
-    metric: str | None,
+    column: str,
+    sign: int,
     seen: int,
     total: int,
     risk: float,
@@ -179,11 +187,11 @@ def _round(
     """Where each variant in the race stands after this block, and who is dropped."""
     running = np.flatnonzero(alive)
     own = Variants(variants.table, variants.variant[frame.index], variants.article[frame.index], variants.articles)
-    values = frame[metric_column(frame, metric)]
+    values = frame[column]
     means = own.means(values)[:, running]
-    chance = chances(means, total, share=pd.api.types.is_bool_dtype(values.dtype))
+    chance = chances(sign * means, total, share=pd.api.types.is_bool_dtype(values.dtype))
     fate = np.full(len(running), IN, object)
-    if "passed" in frame and metric not in (None, "passed"):
+    if "passed" in frame and column != "passed":
         passes = own.means(frame["passed"])[:, running]
         n = (~np.isnan(passes)).sum(axis=0).astype(np.float64)
         fate[evidence.wilson(evidence.means(passes), n, 0.95)[1] < must_pass] = GATES
@@ -193,14 +201,14 @@ def _round(
         hopeless = [at for at in np.argsort(chance, kind="stable") if chance[at] < risk and fate[at] == IN]
         fate[hopeless[: max(0, len(running) // 2 - int((fate == GATES).sum()))]] = BEHIND
     estimate = evidence.means(means)
-    leading = int(np.nanargmax(np.where(fate == IN, np.nan_to_num(estimate, nan=-np.inf), -np.inf)))
+    leading = int(np.argmax(np.where(fate == IN, np.nan_to_num(sign * estimate, nan=-np.inf), -np.inf)))
     return pd.DataFrame(
         {
             "variant": running,
             **variants.table.iloc[running].reset_index(drop=True),
             "n_articles": (~np.isnan(means)).sum(axis=0),
             "estimate": estimate,
-            "behind": evidence.means(means[:, [leading]] - means),
+            "behind": evidence.means(sign * (means[:, [leading]] - means)),
             "chance": chance,
             "fate": fate,
         }
@@ -247,11 +255,12 @@ def _finished(
     variants: Variants,
     full: int,
     stopped: str,
-    metric: str,
+    column: str,
+    sign: int,
 ) -> Race:
     last = rounds[-1]
     able = last[last["fate"] == IN]
-    first = able.index[int(np.nan_to_num(able["estimate"].to_numpy(float), nan=-np.inf).argmax())]
+    first = able.index[int(np.nan_to_num(sign * able["estimate"].to_numpy(float), nan=-np.inf).argmax())]
     last.loc[first, "fate"] = LEADS
     leader = variants.named(int(last["variant"][first]))
     told = pd.concat(rounds, ignore_index=True)
@@ -269,11 +278,15 @@ def _finished(
         "interrupted": " Interrupted: call again to go on.",
     }
     winner = variant_name({name: leader[name] for name in names})
+    own = frame[same(frame, leader)]
+    unjudged = int((own["title"].notna() & own["passed"].isna()).sum()) if "passed" in own else 0
+    unknown = f" The gates of {unjudged:,} of its titles are unknown, because a scorer failed." if unjudged else ""
     sentence = (
         f"{winner} leads after {int(last['n_articles'].max()):,} articles and {len(frame):,} of {full:,} trials "
         f"({len(frame) / full:.0%}); {' and '.join(why) or 'none was dropped'}{level}."
-        f"{ended.get(stopped, '')} Confirm it on articles that had no part."
+        f"{unknown}{ended.get(stopped, '')} Confirm it on articles that had no part."
     )
     told = told[columns]
-    told.attrs = {"sentence": sentence, "metric": metric, "articles": len(variants.articles)}
+    told.attrs = {"sentence": sentence, "metric": column, "lower_is_better": sign < 0}
+    told.attrs |= {"articles": len(variants.articles)}
     return Race(leader, told, frame.reset_index(drop=True), len(frame), full, stopped)

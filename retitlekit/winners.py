@@ -208,6 +208,7 @@ def _passport(
         "parent": parent.name,
         "parent_sha": parent.sha,
         "metric": str(board.attrs["metric"]),
+        **({"lower_is_better": True} if board.attrs.get("lower_is_better") else {}),
         **figures,
         **_lead(others, by := list(board.attrs["by"])),
         "confidence": float(board.attrs["confidence"]),

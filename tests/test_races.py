@@ -74,6 +74,69 @@ def test_same_race_again_costs_nothing(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(first.rounds, second.rounds)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"metric": "charm", "measure": rk.score}, "the frame has no 'charm'; it has gate_has_title"),
+        ({"metric": "charm"}, "the frame has no 'charm'; it has .*score_x"),
+        ({"metric": "title", "measure": rk.score}, "title holds no numbers"),
+        ({"metric": "characters", "measure": rk.score}, "of score_characters neither more nor less is better"),
+        ({"measure": lambda frame: None}, "expected a pandas DataFrame, got NoneType"),
+    ],
+)
+def test_a_metric_that_will_not_come_costs_nothing(options: dict[str, Any], message: str, tmp_path: Path) -> None:
+    """What no scorer brings, or has no direction, is told before the first trial is sent."""
+    with Loopback(lambda body, nth: "Council votes", models=("m",)) as server:
+        with pytest.raises(rk.FrameError, match=message):
+            start(tmp_path, models=rk.Model("openai/m", api_base=server.base), **options)
+
+        assert [] == server.bodies
+
+
+def test_measures_that_need_answers_are_let_be(tmp_path: Path) -> None:
+    """A measure that cannot take an unsent trial, or whose scorer does not say that it is a gate, is no mistake."""
+
+    def picky(frame: pd.DataFrame) -> pd.DataFrame:
+        return graded(frame).assign(score_x=graded(frame)["score_x"] - float(frame["latency_s"].iloc[0]))
+
+    def plain(title):  # type: ignore[no-untyped-def]
+        return "2" in title
+
+    def gated(frame: pd.DataFrame) -> pd.DataFrame:
+        return rk.score(frame, plain)
+
+    assert "p2" == start(tmp_path, measure=picky).leader["prompt"]
+    assert "gate_plain" == start(tmp_path, measure=gated, metric="gate_plain").rounds.attrs["metric"]
+
+
+def test_less_may_be_better(tmp_path: Path) -> None:
+    """The slowest does not lead: of a race by what is better when lower the least leads, and its figures say so."""
+
+    def inverse(frame: pd.DataFrame) -> pd.DataFrame:
+        return graded(frame).assign(score_hype=10 - graded(frame)["score_x"])
+
+    race = start(tmp_path, measure=inverse, metric="hype")
+    told = start(tmp_path, measure=lambda frame: graded(frame).assign(score_x=-graded(frame)["score_x"]),
+                 lower_is_better=True)  # fmt: skip
+
+    assert ("p2", "p2", True) == (race.leader["prompt"], told.leader["prompt"], race.rounds.attrs["lower_is_better"])
+    assert (race.rounds["behind"] >= 0).all()
+    assert race.rounds.loc[race.rounds["fate"] == "leads", "estimate"].iloc[0] == race.rounds["estimate"].min()
+
+
+def test_a_leader_with_unknown_gates_is_told(tmp_path: Path) -> None:
+    """Where a scorer failed on the leader's titles the sentence says how many."""
+
+    def broken(frame: pd.DataFrame) -> pd.DataFrame:
+        known = frame["prompt"].ne("p2").astype("boolean")
+        return graded(frame).assign(passed=known.where(known))
+
+    race = start(tmp_path, measure=broken)
+    titles = int((race.frame["prompt"] == "p2").sum())
+
+    assert f"The gates of {titles} of its titles are unknown, because a scorer failed." in str(race)
+
+
 def test_gates_come_first(tmp_path: Path) -> None:
     """A variant that fails its gates is dropped although its metric is best; where all fail none is."""
 
