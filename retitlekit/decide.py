@@ -38,9 +38,10 @@ def leaderboard(
 
     Repeats are averaged within their article. Intervals come from a studentised cluster bootstrap over articles (2,000
     draws; those of shares from Wilson's, and Bonett and Price's for differences); differences are paired over the
-    articles that both have, and tested by flipping their signs: exactly up to 24 articles, and for gates, where that is
-    McNemar's exact test. Holm's rule corrects for the number of rivals. Everything is seeded. How well this holds is
-    measured in ``benchmarks/statistics.md``. Look at `effects` before you rank many cells.
+    articles that both have, and have Student's test, or, where they are few or of a few sizes only, that of flipping
+    their signs: exactly up to 24 articles, and for gates, where that is McNemar's exact test. Holm's rule corrects for
+    the number of rivals. Everything is seeded. How well this holds is measured in ``benchmarks/statistics.md``. Look at
+    `effects` before you rank many cells.
 
     The estimate of the best is optimistic, the more so the more variants there were (the winner's curse): `shrunk` is
     what to expect instead (Efron and Morris 1975), and `confirm` measures it on articles that had no part in choosing.
@@ -316,7 +317,7 @@ def _gains(found: _Found, base: int) -> dict[str, Floats]:
     gains = found.against(base)
     p = np.full(len(gains.middle), np.nan)
     rivals = [variant for variant in found.order if variant != base]
-    p[rivals] = evidence.holm(evidence.sign_flip(gains.each[:, rivals])) if base in found.order else np.nan
+    p[rivals] = evidence.holm(evidence.paired_test(gains.each[:, rivals])) if base in found.order else np.nan
     return {"gain": gains.middle, "gain_low": gains.low, "gain_high": gains.high, "gain_p": p}
 
 
@@ -328,7 +329,7 @@ def _verdicts(found: _Found, best: _Differences, confidence: float) -> tuple[Flo
     if not rivals:
         return p, verdicts, more
     shared = (~np.isnan(best.each)).sum(axis=0)
-    p[rivals] = evidence.holm(evidence.sign_flip(best.each[:, rivals]))
+    p[rivals] = evidence.holm(evidence.paired_test(best.each[:, rivals]))
     fewest = evidence.fewest_articles(len(rivals), confidence)
     for rival in rivals:
         if p[rival] <= 1 - confidence + 1e-12 and best.middle[rival] < 0:

@@ -44,7 +44,7 @@ def effects(
     -------
     pandas.DataFrame
         One row per level, best first within its factor: `factor`, `level`, `effect` with `low`, `high` (<NA> when no
-        block is complete), `p` (sign flips over articles, corrected by Holm for the levels of its factor),
+        block is complete), `p` (paired as in `leaderboard`, corrected by Holm for the levels of its factor),
         `n_articles`, `n_blocks`.
 
     Raises
@@ -90,7 +90,7 @@ def _effects_of(
     each = sums[counts > 0] / counts[counts > 0, None] if n else np.full((1, len(levels)), np.nan)
     effect = evidence.means(each)
     low, high = evidence.interval(each, confidence)
-    p = evidence.holm(evidence.sign_flip(each)) if whole.any() else np.full(len(levels), np.nan)
+    p = evidence.holm(evidence.paired_test(each)) if whole.any() else np.full(len(levels), np.nan)
     table = pd.DataFrame(
         {
             "factor": name,

@@ -108,7 +108,7 @@ class Confirmation:
     difference, low, high : float
         Of the winner to the incumbent, paired over these articles.
     p : float
-        Of the sign-flip test, times `use`.
+        Of the paired test, as in `leaderboard`, times `use`.
     board_difference : float
         The same difference on the board, where the winner was chosen for it; NaN when the incumbent had no value there.
     use : int
@@ -238,7 +238,7 @@ def confirm(
     difference = float(evidence.means(each)[0])
     names = [variant_name(variant) for variant in pair]
     use = _use(store, listed, [metric, *names])
-    p = min(1.0, float(evidence.sign_flip(each)[0]) * use)
+    p = min(1.0, float(evidence.paired_test(each)[0]) * use)
     sure = p <= 1 - confidence + 1e-12
     row = board.iloc[places[1]]
     return Confirmation(

@@ -212,7 +212,7 @@ def _passport(
         **figures,
         **_lead(others, by := list(board.attrs["by"])),
         "confidence": float(board.attrs["confidence"]),
-        "rule": "paired over articles, sign-flip test, Holm over all rivals; a winner is better than each of them",
+        "rule": "paired over articles, Student's or sign-flip test, Holm over all rivals; a winner beats each of them",
         "n_articles": int(row["n_articles"]),
         "n_trials": int(row["n_trials"]),
         "rivals": len(board) - 1,

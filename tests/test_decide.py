@@ -518,7 +518,7 @@ def test_winner_is_saved(tmp_path: Path) -> None:
     assert ("terse · maxi · T 0.7", 0.4) == (about["runner_up"], about["lead"])
     assert about["lead_low"] <= about["lead"] <= about["lead_high"]
     assert {"python", "litellm", "numpy", "pandas"} == set(about["libraries"])
-    assert about["rule"].startswith("paired over articles, sign-flip test, Holm")
+    assert about["rule"].startswith("paired over articles, Student's or sign-flip test, Holm")
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", about["decided_at"])
     assert rk.__version__ == about["retitlekit"]
     assert re.fullmatch(r"[0-9a-f]{16}", about["data"])
