@@ -161,8 +161,7 @@ def raced(values: Floats, *, risk: float, first: int, block: int) -> tuple[int, 
 def foreseen(values: Floats, lead: float, noise: float) -> tuple[int, int]:
     """The same by an oracle that knows the noise, and that all are equal but for one, and by how much that one leads.
 
-    After each article it drops whatever has a probability below .015 / variants to be that one: nobody who knows less
-    can find it as surely for fewer calls.
+    After each article it drops whatever has a probability below .015 / variants to be that one.
     """
     sums, alive, calls = values.cumsum(axis=0), np.arange(values.shape[1]), 0
     for told in sums:
