@@ -190,7 +190,7 @@ def race(runs: int = 600) -> None:
             for articles in (80, 160):
                 found, calls, lost = np.zeros((runs, 3)), np.zeros((runs, 3)), np.zeros((runs, 2))
                 for seed in range(runs):
-                    rng = np.random.default_rng([seed, variants, articles])
+                    rng = np.random.default_rng([seed, variants, articles, 1])  # others than the rule was chosen on
                     effects = draw(rng, variants)
                     values = effects + rng.normal(0, noise, (articles, variants))
                     told = [raced(values, **DEFAULTS), (int(values.mean(axis=0).argmax()), values.size)]
