@@ -235,8 +235,8 @@ def sign_flip(differences: Floats, *, among: int = 1, seed: int = 0) -> Floats:
     """Two-sided p of each column of paired differences, by flipping signs (Fisher 1935).
 
     Exact over all patterns up to 24 articles that differ. Exact for any number where all differences have one size, as
-    with a gate asked once: that is McNemar's exact test. Else by random patterns: 19,999, or what as
-    many rivals need as p will be corrected for (`among`).
+    with a gate asked once: that is McNemar's exact test. Else by random patterns: 19,999, or more
+    where p will be corrected for more rivals than these (`among`).
     """
     filled = np.nan_to_num(differences)
     p, rest = np.ones(filled.shape[1]), []

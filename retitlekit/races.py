@@ -225,8 +225,8 @@ def chances(means: Floats, total: int, *, share: bool = False) -> Floats:
     What a variant lacks, in its standard error, times (n / (total - n)) ** .35 is read as a normal quantile. With a
     power of one half this would be the chance that luck alone turns the sign in the articles to come (stochastic
     curtailment: Lan, Simon and Halperin 1982), which drops too few in the middle; with 0 it would be an ordinary test
-    after each block, which drops too many at the start. In between lies what `benchmarks/statistics.md` compares with
-    the least that is possible.
+    after each block, which drops too many at the start. `benchmarks/statistics.md` has what lies in between, beside an
+    oracle.
     """
     estimate = np.nan_to_num(evidence.means(means), nan=-np.inf)
     best = int(estimate.argmax())
