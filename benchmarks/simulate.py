@@ -6,6 +6,7 @@ table and takes at most five minutes on one core.
 
 from __future__ import annotations
 
+import inspect
 import math
 import sys
 import time
@@ -132,17 +133,20 @@ def power(sweeps: int = 4000) -> None:
                 each = means.reshape(articles, 2)
                 each = (each[:, 0] - each[:, 1])[:, None]
                 t = abs(each.mean()) / (each.std(ddof=1) / math.sqrt(articles))
-                ours += bool(evidence.sign_flip(each, seed=seed)[0] <= 0.05)
+                ours += bool(evidence.paired_test(each)[0] <= 0.05)
                 theirs += bool(t >= evidence.student(0.975, articles - 1))
             rows.append(("skewed" if skewed else "normal", articles, effect, ours / sweeps, theirs / sweeps))
     print(f"Power for two variants, {sweeps:,} sweeps a row (standard error about 0.008).")
-    table(("noise", "articles", "true difference", "sign flips", "paired t-test"), rows)
+    table(("noise", "articles", "true difference", "ours", "paired t-test"), rows)
 
 
 # ----------------------------------------------------------------------------------------------------------- race
 
 
-def raced(values: Floats, *, risk: float = 0.02, first: int = 10, block: int = 5) -> tuple[int, int]:
+DEFAULTS = {name: inspect.signature(rk.race).parameters[name].default for name in ("risk", "first", "block")}
+
+
+def raced(values: Floats, *, risk: float, first: int, block: int) -> tuple[int, int]:
     """The leader and the number of calls: what `race` does, on scores that are known already."""
     total, alive, seen, calls = len(values), np.arange(values.shape[1]), 0, 0
     while seen < total and len(alive) > 1:
@@ -154,36 +158,58 @@ def raced(values: Floats, *, risk: float = 0.02, first: int = 10, block: int = 5
     return int(alive[values[:seen][:, alive].mean(axis=0).argmax()]), calls
 
 
-WORLDS: dict[str, Callable[[Rng, int], Floats]] = {
-    "spread (sd .05)": lambda rng, k: rng.normal(0, 0.05, k),
-    "one .08 above equals": lambda rng, k: np.where(np.arange(k) == rng.integers(k), 0.08, 0.0),
-    "one .05 above equals": lambda rng, k: np.where(np.arange(k) == rng.integers(k), 0.05, 0.0),
+def foreseen(values: Floats, lead: float, noise: float) -> tuple[int, int]:
+    """The same by an oracle that knows the noise, and that all are equal but for one, and by how much that one leads.
+
+    After each article it drops whatever has a probability below .015 / variants to be that one.
+    """
+    sums, alive, calls = values.cumsum(axis=0), np.arange(values.shape[1]), 0
+    for told in sums:
+        calls += len(alive)
+        odds = told[alive] * lead / noise**2
+        odds = np.exp(odds - odds.max())
+        alive = alive[(odds / odds.sum() > 0.015 / values.shape[1]) | (odds == 1)]
+        if len(alive) == 1:
+            break
+    return int(alive[told[alive].argmax()]), calls
+
+
+WORLDS: dict[str, tuple[float, Callable[[Rng, int], Floats]]] = {
+    "spread (sd .05)": (0.0, lambda rng, k: rng.normal(0, 0.05, k)),
+    "one .08 above equals": (0.08, lambda rng, k: np.where(np.arange(k) == rng.integers(k), 0.08, 0.0)),
+    "one .05 above equals": (0.05, lambda rng, k: np.where(np.arange(k) == rng.integers(k), 0.05, 0.0)),
 }
 
 
 def race(runs: int = 600) -> None:
     """The best that is found, and the calls it takes."""
-    rows = []
-    for world, draw in WORLDS.items():
+    rows: list[tuple[object, ...]] = []
+    noise = 0.08 * math.sqrt(2)
+    for world, (lead, draw) in WORLDS.items():
         for variants in (12, 48):
             for articles in (80, 160):
-                found, lost, spent = np.zeros(2), np.zeros(2), 0
+                found, calls, lost = np.zeros((runs, 3)), np.zeros((runs, 3)), np.zeros((runs, 2))
                 for seed in range(runs):
-                    rng = np.random.default_rng([seed, variants, articles])
+                    rng = np.random.default_rng([seed, variants, articles, 1])  # others than the rule was chosen on
                     effects = draw(rng, variants)
-                    values = effects + rng.normal(0, 0.08 * math.sqrt(2), (articles, variants))
-                    leader, calls = raced(values)
-                    both = np.array([leader, int(values.mean(axis=0).argmax())])
-                    found += both == effects.argmax()
-                    lost += effects.max() - effects[both]
-                    spent += calls
-                rows.append(
-                    (world, variants, articles, *(found / runs), *(lost / runs), spent / runs / variants / articles)
-                )
-    print("Noise sd .08 by article and .08 by repeat, as for the other tables; `lost` is how far the chosen one lies")
-    print("below the best.")
-    columns = ("world", "variants", "articles", "race: best found", "sweep: best found", "race: lost", "sweep: lost")
-    table((*columns, "calls of the race"), rows)
+                    values = effects + rng.normal(0, noise, (articles, variants))
+                    told = [raced(values, **DEFAULTS), (int(values.mean(axis=0).argmax()), values.size)]
+                    told += [foreseen(values, lead, noise)] if lead else [(0, 0)]
+                    leaders = np.array([leader for leader, _ in told])
+                    found[seed], calls[seed] = leaders == effects.argmax(), [spent / values.size for _, spent in told]
+                    lost[seed] = effects.max() - effects[leaders[:2]]
+                gap = found[:, 0] - found[:, 1]
+                less = f"{100 * gap.mean():+.1f} ± {100 * gap.std() / math.sqrt(runs):.1f}"
+                oracle = (float(found[:, 2].mean()), float(calls[:, 2].mean())) if lead else ("", "")
+                shares = [float(each) for each in (*found[:, :2].mean(axis=0), *lost.mean(axis=0), calls[:, 0].mean())]
+                rows.append((world, variants, articles, *shares[:2], less, *shares[2:], *oracle))
+                print(".", end="", file=sys.stderr, flush=True)
+    print(
+        f"Noise sd .08 by article and .08 by repeat, {runs} races a row; `points` is the race less the sweep with its"
+    )
+    print("standard error, `lost` is how far the chosen one lies below the best.")
+    columns = ("world", "variants", "articles", "race: best found", "sweep: best found", "points", "race: lost")
+    table((*columns, "sweep: lost", "calls of the race", "oracle: best found", "calls of the oracle"), rows)
 
 
 # ---------------------------------------------------------------------------------------------------------- votes

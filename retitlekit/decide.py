@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from retitlekit import evidence, strengths
 from retitlekit.errors import FrameError
 from retitlekit.evidence import Floats
-from retitlekit.variants import BY, Variants, metric_column, variant_name
+from retitlekit.variants import BY, Variants, direction, metric_column, variant_name
 from retitlekit.votes import located, wins_of
 
 _WINNER, _TIED, _WORSE, _TOO_LITTLE = "winner", "tied with the best", "worse", "too little data"
@@ -29,6 +29,7 @@ def leaderboard(
     *,
     by: str | Sequence[str] = BY,
     metric: str | None = None,
+    lower_is_better: bool | None = None,
     votes: pd.DataFrame | None = None,
     baseline: str | Mapping[str, Any] | None = None,
     confidence: float = 0.95,
@@ -37,9 +38,10 @@ def leaderboard(
 
     Repeats are averaged within their article. Intervals come from a studentised cluster bootstrap over articles (2,000
     draws; those of shares from Wilson's, and Bonett and Price's for differences); differences are paired over the
-    articles that both have, and tested by flipping their signs: exactly up to 24 articles, and for gates, where that is
-    McNemar's exact test. Holm's rule corrects for the number of rivals. Everything is seeded. How well this holds is
-    measured in ``benchmarks/statistics.md``. Look at `effects` before you rank many cells.
+    articles that both have, and have Student's test, or, where they are few or of a few sizes only, that of flipping
+    their signs: exactly up to 24 articles, and for gates, where that is McNemar's exact test. Holm's rule corrects for
+    the number of rivals. Everything is seeded. How well this holds is measured in ``benchmarks/statistics.md``. Look at
+    `effects` before you rank many cells.
 
     The estimate of the best is optimistic, the more so the more variants there were (the winner's curse): `shrunk` is
     what to expect instead (Efron and Morris 1975), and `confirm` measures it on articles that had no part in choosing.
@@ -55,8 +57,11 @@ def leaderboard(
     by : str or sequence of str
         The columns that make a variant. <NA> is a value of its own (the provider's default temperature).
     metric : str, optional
-        A boolean or numeric column in which more is better, with or without its ``score_`` or ``gate_``; by default
-        `passed`.
+        A boolean or numeric column, with or without its ``score_`` or ``gate_``; by default `passed`.
+    lower_is_better : bool, optional
+        Whether less of the metric is better. Known of the frame's own columns and of the scores that come with
+        retitlekit: of cost, latency, hype and whatever was invented less is better; of a title's length and of other
+        things that are neither good nor bad this must be said. Of your own scores more is better unless you say so.
     votes : pandas.DataFrame, optional
         `article`, `left`, `right` (trial ids of `frame`), `winner` ("left", "right" or "tie") and, if known, `voter`:
         decide by these instead. Votes between two trials of one variant are left out, and so are rows without a winner;
@@ -71,12 +76,14 @@ def leaderboard(
     -------
     pandas.DataFrame
         One row per variant, best first: the columns of `by`; `n_articles` and `n_trials`; `n_failed` (trials without an
-        answer or without a title); with votes `n_votes`; `estimate`, `low`, `high`; `shrunk`; `difference` to the best,
-        negative when worse, with `difference_low`, `difference_high`; `p` (corrected; <NA> for the best); with a
-        baseline `gain` over it, `gain_low`, `gain_high`, `gain_p` (corrected); `more_articles`, about how many more
-        would tell a tied variant from the best (<NA> when no practical number would); `passed`, the share of titles
-        that passed every gate, with Wilson's `passed_low`, `passed_high` for its number of articles; `cost_usd` (sum;
-        <NA> when any is unknown); `latency_s` (median); `verdict`:
+        answer or without a title); `n_unjudged` (titles whose gates are unknown because a scorer failed on them: they
+        count neither as passed nor as failed, and the sentence says so); with votes `n_votes`; `estimate`, `low`,
+        `high`; `shrunk`; `difference` to the best, negative when worse, whichever way is better, with `difference_low`,
+        `difference_high`; `p` (corrected; <NA> for the best); with a baseline `gain` over it, `gain_low`, `gain_high`,
+        `gain_p` (corrected); `more_articles`, about how many more would tell a tied variant from the best (<NA> when no
+        practical number would); `passed`, the share of titles that passed every gate, with Wilson's `passed_low`,
+        `passed_high` for its number of articles; `cost_usd` (sum; <NA> when any is unknown); `latency_s` (median);
+        `verdict`:
 
         "winner"
             Better than every rival, corrected for their number.
@@ -88,14 +95,14 @@ def leaderboard(
             Not even total agreement of these articles could have told it from the best; also a single variant, one with
             fewer than half of the articles of the others, and one that no vote joins to the others.
 
-        ``attrs`` hold `sentence` (the decision in plain words), `metric`, `by`, `confidence`, `baseline`, and with
-        votes `notes`: circles (A beats B beats C beats A) and groups that no vote joins.
+        ``attrs`` hold `sentence` (the decision in plain words), `metric`, `lower_is_better`, `by`, `confidence`,
+        `baseline`, and with votes `notes`: circles (A beats B beats C beats A) and groups that no vote joins.
 
     Raises
     ------
     FrameError
-        When a column is missing, the metric is no number or better when lower, a prompt's name stands for two texts, or
-        a vote names a trial that is not in the frame.
+        When a column is missing, the metric is no number or neither more nor less of it is better, a prompt's name
+        stands for two texts, or a vote names a trial that is not in the frame.
 
     Examples
     --------
@@ -110,16 +117,19 @@ def leaderboard(
     base = None if baseline is None else variants.find(baseline)
     if votes is None:
         column = metric_column(frame, metric)
-        found = _by_metric(variants, frame[column], confidence)
-    elif metric is not None:
-        raise FrameError(f"votes decide by win rate: leave out votes= or metric={metric!r}")
+        sign = direction(column, lower_is_better)
+        found = _by_metric(variants, frame[column], sign, confidence)
+    elif metric is not None or lower_is_better is not None:
+        raise FrameError(
+            "votes decide by win rate, of which more is better: leave out votes=, or what is said of metric"
+        )
     else:
-        column, found = "win_rate", _by_votes(variants, frame, votes, confidence)
+        column, sign, found = "win_rate", 1, _by_votes(variants, frame, votes, confidence)
     board = _board(variants, frame, found, base, confidence)
     named = None if base is None else variants.named(base)
-    board.attrs = {"metric": column, "by": list(by), "confidence": confidence, "baseline": named}
-    board.attrs |= {"notes": found.notes} if votes is not None else {}
-    board.attrs["sentence"] = " ".join([_sentence(board, found, confidence), *found.notes])
+    board.attrs = {"metric": column, "lower_is_better": sign < 0, "by": list(by), "confidence": confidence}
+    board.attrs |= {"baseline": named} | ({"notes": found.notes} if votes is not None else {})
+    board.attrs["sentence"] = " ".join([_sentence(board, found, confidence), *_asides(board), *found.notes])
     return board
 
 
@@ -150,7 +160,7 @@ class _Differences:
 # ------------------------------------------------------------------------------------------------- what was measured
 
 
-def _by_metric(variants: Variants, values: pd.Series[Any], confidence: float) -> _Found:
+def _by_metric(variants: Variants, values: pd.Series[Any], sign: int, confidence: float) -> _Found:
     means = variants.means(values)
     is_share = pd.api.types.is_bool_dtype(values.dtype)
     own = evidence.share_interval if is_share else evidence.interval
@@ -158,13 +168,13 @@ def _by_metric(variants: Variants, values: pd.Series[Any], confidence: float) ->
 
     @cache
     def against(variant: int) -> _Differences:
-        each = means - means[:, [variant]]
+        each = sign * (means - means[:, [variant]])
         low, high = between(each, confidence)
         low[variant] = high[variant] = 0.0
         return _Differences(evidence.means(each), low, high, each)
 
     n, estimate = (~np.isnan(means)).sum(axis=0), evidence.means(means)
-    return _Found(estimate, *own(means, confidence), n, _ranked(estimate, n), against)
+    return _Found(estimate, *own(means, confidence), n, _ranked(sign * estimate, n), against)
 
 
 def _by_votes(variants: Variants, frame: pd.DataFrame, votes: pd.DataFrame, confidence: float) -> _Found:
@@ -235,11 +245,15 @@ def _board(variants: Variants, frame: pd.DataFrame, found: _Found, base: int | N
     passed_low, passed_high = evidence.wilson(evidence.means(passes), judged, confidence)
     answered = frame["status"].eq("ok").to_numpy(bool) if "status" in frame else np.ones(len(frame), bool)
     titled = answered & frame["title"].notna().to_numpy(bool) if "title" in frame else answered
-    counts = {
+    counts: dict[str, Any] = {
         "n_articles": found.n,
         "n_trials": np.bincount(variants.variant, minlength=k),
         "n_failed": np.bincount(variants.variant[~titled], minlength=k),
+        "n_unjudged": [None] * k,
     }
+    if "passed" in frame:
+        unjudged = titled & frame["passed"].isna().to_numpy(bool)
+        counts["n_unjudged"] = np.bincount(variants.variant[unjudged], minlength=k)
     counts |= {} if found.n_votes is None else {"n_votes": found.n_votes}
     figures = {
         "estimate": found.estimate,
@@ -303,7 +317,7 @@ def _gains(found: _Found, base: int) -> dict[str, Floats]:
     gains = found.against(base)
     p = np.full(len(gains.middle), np.nan)
     rivals = [variant for variant in found.order if variant != base]
-    p[rivals] = evidence.holm(evidence.sign_flip(gains.each[:, rivals])) if base in found.order else np.nan
+    p[rivals] = evidence.holm(evidence.paired_test(gains.each[:, rivals])) if base in found.order else np.nan
     return {"gain": gains.middle, "gain_low": gains.low, "gain_high": gains.high, "gain_p": p}
 
 
@@ -315,7 +329,7 @@ def _verdicts(found: _Found, best: _Differences, confidence: float) -> tuple[Flo
     if not rivals:
         return p, verdicts, more
     shared = (~np.isnan(best.each)).sum(axis=0)
-    p[rivals] = evidence.holm(evidence.sign_flip(best.each[:, rivals]))
+    p[rivals] = evidence.holm(evidence.paired_test(best.each[:, rivals]))
     fewest = evidence.fewest_articles(len(rivals), confidence)
     for rival in rivals:
         if p[rival] <= 1 - confidence + 1e-12 and best.middle[rival] < 0:
@@ -376,6 +390,16 @@ def _sentence(board: pd.DataFrame, found: _Found, confidence: float) -> str:
     if tied.notna().all():
         ask = f"about {tied.max():,} more would be needed"
     return f"No clear winner: {leader} leads {second} by {ahead} over {_articles(n)}; {ask}.{silent}"
+
+
+def _asides(board: pd.DataFrame) -> list[str]:
+    """What must be known beside the decision."""
+    said = [f"Of {board.attrs['metric']} less is better."] if board.attrs["lower_is_better"] else []
+    unjudged = int(board["n_unjudged"].sum())
+    if unjudged:
+        are = "title has" if unjudged == 1 else "titles have"
+        said.append(f"{unjudged:,} {are} unknown gates, because a scorer failed: neither passed nor failed.")
+    return said
 
 
 def _articles(n: int) -> str:

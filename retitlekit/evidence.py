@@ -21,6 +21,8 @@ _EXACT_UP_TO = 24  # articles: 2**24 sign patterns
 _HEAPS = 3000
 _CHUNK = 4_000_000  # numbers at once
 _FEWEST_TO_RESAMPLE = 10  # articles
+_FEWEST_SIZES = 8  # by which articles differ, a hundredth of the largest apart, for Student's test to be near exact
+_FLATTEST = 1.3  # kurtosis: 1 where all differ by one size, 1.8 where by any up to some size, 3 for normal noise
 _FARTHEST = 3.0  # times Student's reach: resamples that miss the one outlier would send it anywhere
 _SAME = 1 - 1e-9  # what differs by less only hangs on rounding
 _NORMAL = NormalDist()
@@ -40,9 +42,9 @@ def interval(values: Floats, confidence: float) -> tuple[Floats, Floats]:
     """Intervals of the means of columns, by the studentised cluster bootstrap over articles.
 
     Percentiles of resampled means are too narrow for few articles and blind to skew. Here each resample is measured in
-    its own standard error (Efron 1981; correct to the second order, Hall 1988; Hesterberg 2015, section 5.5), and the
-    tails are read where Student's quantile lies instead of the normal one, since resamples of few articles hold too few
-    extremes. ``benchmarks/statistics.md`` has the coverage.
+    its own standard error (Efron 1981; correct to the second order, Hall 1988; Hesterberg 2015, section 5.5). Neither
+    end lies nearer than Student's: resamples hold too few extremes, and where they show no skew there may still be
+    some. ``benchmarks/statistics.md`` has the coverage.
 
     Where fewer than ten articles leave the usual value there is too little to resample, and the interval is Student's.
     Below two articles there is none.
@@ -60,9 +62,9 @@ def interval(values: Floats, confidence: float) -> tuple[Floats, Floats]:
         with np.errstate(invalid="ignore", divide="ignore"):
             pivots = np.concatenate([shift / spread for shift, spread in drawn])
         for column, draws in zip(many.tolist(), pivots.T, strict=True):
-            tail = _NORMAL.cdf(-reach[column])
-            ends = np.quantile(draws[np.isfinite(draws)], [tail, 1 - tail])
-            below[column], above[column] = np.clip(ends, -_FARTHEST * reach[column], _FARTHEST * reach[column])
+            left, right = np.quantile(draws[np.isfinite(draws)], [(1 - confidence) / 2, (1 + confidence) / 2])
+            below[column] = -min(max(-left, reach[column]), _FARTHEST * reach[column])
+            above[column] = min(max(right, reach[column]), _FARTHEST * reach[column])
     return middle - above * error, middle - below * error
 
 
@@ -183,11 +185,58 @@ def wilson(share: Floats, n: Floats, confidence: float) -> tuple[Floats, Floats]
     return np.clip(middle - half, 0, 1), np.clip(middle + half, 0, 1)
 
 
-def sign_flip(differences: Floats, *, seed: int = 0) -> Floats:
+def paired_test(differences: Floats) -> Floats:
+    """Two-sided p of each column of paired differences: Student's, or by flipping signs where that is not near exact.
+
+    Both ask the same of the same sum. Student's test (1908) is the most powerful one for normal noise, and for any
+    symmetric noise, as differences of two alike variants have, its errors are rarer than they should be if anything
+    (Efron 1969), as long as articles differ by many sizes. Where they are few, or differ by a few sizes only, as with
+    gates, counts and votes, or one of them dwarfs the rest, `sign_flip` knows what chance can do. No p is smaller than
+    what total agreement of so many articles has by flipping signs.
+    """
+    n = (np.nan_to_num(differences) != 0).sum(axis=0)
+    p = np.ones(differences.shape[1])
+    smooth = np.array([_is_smooth(column) for column in differences.T], bool)
+    if smooth.any():
+        known = differences[:, smooth]
+        counted = (~np.isnan(known)).sum(axis=0)
+        t = np.abs(means(known)) / np.sqrt(variances(known) / counted)
+        p[smooth] = [student_p(float(value), int(each) - 1) for value, each in zip(t, counted, strict=True)]
+        p[smooth] = np.maximum(p[smooth], 2.0 ** (1 - n[smooth]))
+    if not smooth.all():
+        p[~smooth] = sign_flip(differences[:, ~smooth], among=len(p))
+    return p
+
+
+def _is_smooth(differences: Floats) -> bool:
+    """Whether articles differ by many sizes, and not all by about the same: looks at the sizes alone, not the signs."""
+    sizes = np.abs(differences[np.nan_to_num(differences) != 0])
+    if len(sizes) < _FEWEST_SIZES or len(np.unique(np.ceil(100 * sizes / sizes.max()))) < _FEWEST_SIZES:
+        return False
+    return float((sizes**4).mean() / (sizes**2).mean() ** 2) >= _FLATTEST
+
+
+def student_p(t: float, freedom: int) -> float:
+    """Two-sided p of Student's t: the finite series for whole degrees of freedom (Abramowitz and Stegun 26.7.3, .4)."""
+    if freedom > 1000:
+        return math.erfc(t * (1 - 1 / (4 * freedom)) / math.sqrt(1 + t * t / (2 * freedom)) / math.sqrt(2))
+    angle = math.atan2(t, math.sqrt(freedom))
+    square = math.cos(angle) ** 2
+    term = math.cos(angle) if freedom % 2 else 1.0
+    total = 0.0
+    for step in range(freedom % 2 + 1, freedom, 2):
+        total += term
+        term *= square * step / (step + 1)
+    inside = math.sin(angle) * total
+    return max(1 - (2 / math.pi * (angle + inside) if freedom % 2 else inside), 0.0)
+
+
+def sign_flip(differences: Floats, *, among: int = 1, seed: int = 0) -> Floats:
     """Two-sided p of each column of paired differences, by flipping signs (Fisher 1935).
 
     Exact over all patterns up to 24 articles that differ. Exact for any number where all differences have one size, as
-    with a gate asked once: that is McNemar's exact test. Else by random patterns: 19,999, or what many rivals need.
+    with a gate asked once: that is McNemar's exact test. Else by random patterns: 19,999, or more
+    where p will be corrected for more rivals than these (`among`).
     """
     filled = np.nan_to_num(differences)
     p, rest = np.ones(filled.shape[1]), []
@@ -202,7 +251,7 @@ def sign_flip(differences: Floats, *, seed: int = 0) -> Floats:
         else:
             rest.append(column)
     if rest:
-        p[rest] = _some_flips(_heaped(filled[:, rest]), max(_FLIPS, 25 * len(p)), seed)
+        p[rest] = _some_flips(_heaped(filled[:, rest]), max(_FLIPS, 25 * max(among, len(p))), seed)
     return p
 
 

@@ -12,7 +12,7 @@ from retitlekit import evidence
 from retitlekit.errors import FrameError
 from retitlekit.evidence import Floats
 from retitlekit.frame import check
-from retitlekit.variants import BY, Variants, metric_column
+from retitlekit.variants import BY, Variants, direction, metric_column
 
 
 def effects(
@@ -20,6 +20,7 @@ def effects(
     *,
     factors: Sequence[str] = BY,
     metric: str | None = None,
+    lower_is_better: bool | None = None,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
     """Main effects of the crossed design: how far each level of a factor lies above the mean of all its levels.
@@ -35,7 +36,7 @@ def effects(
         A scored frame, one row per trial.
     factors : sequence of str
         Columns that were crossed. Those with a single level are left out.
-    metric : str, optional
+    metric, lower_is_better : optional
         As for `leaderboard`.
     confidence : float
 
@@ -43,13 +44,13 @@ def effects(
     -------
     pandas.DataFrame
         One row per level, best first within its factor: `factor`, `level`, `effect` with `low`, `high` (<NA> when no
-        block is complete), `p` (sign flips over articles, corrected by Holm for the levels of its factor),
+        block is complete), `p` (paired as in `leaderboard`, corrected by Holm for the levels of its factor),
         `n_articles`, `n_blocks`.
 
     Raises
     ------
     FrameError
-        When a column is missing or the metric is no number.
+        When a column is missing, or the metric is no number or neither more nor less of it is better.
 
     Examples
     --------
@@ -59,19 +60,22 @@ def effects(
     factors = [factors] if isinstance(factors, str) else list(factors)
     check(frame, needs=["article", *factors])
     column = metric_column(frame, metric)
+    sign = direction(column, lower_is_better)
     varying = [name for name in factors if frame[name].nunique(dropna=False) > 1]
-    parts = [_effects_of(frame, name, varying, column, confidence) for name in varying]
+    parts = [_effects_of(frame, name, varying, column, sign, confidence) for name in varying]
     empty = pd.DataFrame(columns=["factor", "level", "effect", "low", "high", "p", "n_articles", "n_blocks"])
     table = pd.concat(parts, ignore_index=True) if parts else empty
     dtypes = dict.fromkeys(("effect", "low", "high", "p"), "Float64") | dict.fromkeys(
         ("n_articles", "n_blocks"), "Int64"
     )
     table = table.astype(dtypes | {"factor": "string"})
-    table.attrs = {"metric": column, "confidence": confidence}
+    table.attrs = {"metric": column, "lower_is_better": sign < 0, "confidence": confidence}
     return table
 
 
-def _effects_of(frame: pd.DataFrame, name: str, varying: list[str], column: str, confidence: float) -> pd.DataFrame:
+def _effects_of(
+    frame: pd.DataFrame, name: str, varying: list[str], column: str, sign: int, confidence: float
+) -> pd.DataFrame:
     others = [other for other in varying if other != name]
     blocks = frame.groupby(["article", *others], dropna=False, observed=True, sort=False).ngroup()
     levels = Variants.of(frame.assign(article=blocks), [name, *(["prompt_sha"] if _is_edited(frame, name) else [])])
@@ -86,7 +90,7 @@ def _effects_of(frame: pd.DataFrame, name: str, varying: list[str], column: str,
     each = sums[counts > 0] / counts[counts > 0, None] if n else np.full((1, len(levels)), np.nan)
     effect = evidence.means(each)
     low, high = evidence.interval(each, confidence)
-    p = evidence.holm(evidence.sign_flip(each)) if whole.any() else np.full(len(levels), np.nan)
+    p = evidence.holm(evidence.paired_test(each)) if whole.any() else np.full(len(levels), np.nan)
     table = pd.DataFrame(
         {
             "factor": name,
@@ -99,7 +103,7 @@ def _effects_of(frame: pd.DataFrame, name: str, varying: list[str], column: str,
             "n_blocks": int(whole.sum()),
         }
     )
-    return table.sort_values("effect", ascending=False, kind="stable")
+    return table.sort_values("effect", ascending=sign < 0, kind="stable")
 
 
 def _is_edited(frame: pd.DataFrame, name: str) -> bool:

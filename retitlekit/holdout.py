@@ -18,16 +18,17 @@ import pandas as pd
 from retitlekit import evidence
 from retitlekit import models as _models
 from retitlekit.articles import Article, Articles
-from retitlekit.decide import figures
+from retitlekit.decide import figures, leaderboard
 from retitlekit.errors import ArticleError, FrameError, PromptError
 from retitlekit.frame import check
 from retitlekit.html import escape
 from retitlekit.plans import Prompts, plan
 from retitlekit.prompts import Prompt
+from retitlekit.races import Race
 from retitlekit.scoring import score
 from retitlekit.store import Store
 from retitlekit.sweeps import run
-from retitlekit.variants import Variants, metric_column, same, variant_name
+from retitlekit.variants import Variants, check_measure, metric_column, same, variant_name
 
 _SETTINGS = ("prompt", "prompt_sha", "model", "endpoint", "temperature", "params")
 
@@ -107,9 +108,9 @@ class Confirmation:
     difference, low, high : float
         Of the winner to the incumbent, paired over these articles.
     p : float
-        Of the sign-flip test, times `use`.
+        Of the paired test, as in `leaderboard`, times `use`.
     board_difference : float
-        The same difference on the board, where the winner was chosen for it.
+        The same difference on the board, where the winner was chosen for it; NaN when the incumbent had no value there.
     use : int
         How often these articles have served a confirmation in this store; from the second on they are not unseen.
     verdict : {"confirmed", "not confirmed", "reversed"}
@@ -133,10 +134,11 @@ class Confirmation:
     def __str__(self) -> str:
         said = {"confirmed": "Confirmed", "not confirmed": "Not confirmed", "reversed": "Reversed"}[self.verdict]
         used = "" if self.use == 1 else f" These articles served for the {self.use}. time, and p was corrected for it."
+        known = not math.isnan(self.board_difference)
+        board = f"; the board said {figures(self.board_difference, 0, 0).split(' ')[0]}" if known else ""
         return (
             f"{said}: on {self.n_articles:,} unseen articles {self.winner} leads {self.incumbent} by "
-            f"{figures(self.difference, self.low, self.high)} (p {self.p:.2g}); the board said "
-            f"{figures(self.board_difference, 0, 0).split(' ')[0]}.{used}"
+            f"{figures(self.difference, self.low, self.high)} (p {self.p:.2g}){board}.{used}"
         )
 
     __repr__ = __str__
@@ -146,7 +148,7 @@ class Confirmation:
 
 
 def confirm(
-    board: pd.DataFrame,
+    board: pd.DataFrame | Race,
     frame: pd.DataFrame,
     prompts: Prompts,
     articles: Iterable[Article],
@@ -165,15 +167,17 @@ def confirm(
 
     Parameters
     ----------
-    board : pandas.DataFrame
-        What `leaderboard` returned for `frame`; its first row is the winner.
+    board : pandas.DataFrame or Race
+        What `leaderboard` returned for `frame`; its first row is the winner. Or a race, whose leader it then is:
+        ``rk.confirm(race, race.frame, prompts, held_out)``.
     frame : pandas.DataFrame
         The frame that was decided on: it knows the models, parameters and repeats.
     prompts : dict or iterable of Prompt
     articles : iterable of Article
         Held out, as by `split`.
     incumbent : str or dict, optional
-        The variant to beat, as `leaderboard` takes its `baseline`; by default that baseline, else the second row.
+        The variant to beat, as `leaderboard` takes its `baseline`; by default that baseline, else the second row, which
+        of a race is the one that came closest.
     measure : callable
         From a frame that was run to one with the board's metric; `score` by default. For a judge's metric, for example,
         ``lambda frame: rk.judge(rk.score(frame), models=…)``.
@@ -187,7 +191,8 @@ def confirm(
     Raises
     ------
     FrameError
-        When an article took part in choosing, the board is decided by votes, or board and frame do not fit.
+        When an article took part in choosing, the board is decided by votes, board and frame do not fit, or `measure`
+        does not bring the board's metric.
     PromptError
         When a prompt is missing or was edited since.
 
@@ -197,10 +202,13 @@ def confirm(
     >>> rk.confirm(board, frame, prompts, articles[10:20], store=tmp, progress=False).n_articles
     10
     """
+    board = _raced(board) if isinstance(board, Race) else board
+    check(board, needs=())
     by = list(board.attrs.get("by", ()))
     if not {"metric", "by", "confidence"} <= set(board.attrs):
-        raise FrameError("this is no board of leaderboard(): it has lost its attrs")
+        raise FrameError("this is no board of leaderboard(), or it has lost its attrs")
     metric, confidence = str(board.attrs["metric"]), float(board.attrs["confidence"])
+    lower_is_better = bool(board.attrs.get("lower_is_better", False))
     if metric == "win_rate":
         raise FrameError(
             "this board is decided by votes: sweep the unseen articles, vote on them, and look at that board"
@@ -215,11 +223,12 @@ def confirm(
     _unseen(listed, frame)
     pair = [board[by].iloc[place].to_dict() for place in places]
     trials = pd.concat([_planned(frame, variant, prompts, listed) for variant in pair], ignore_index=True)
+    check_measure(trials, measure, metric, lower_is_better)
     scored = measure(run(trials, store=store, budget_usd=budget_usd, progress=progress, **options))
     variants = Variants.of(scored, by)
     values = scored[metric_column(scored, metric)]
     means = variants.means(values)[:, [variants.find(variant) for variant in pair]]
-    each = means[:, [0]] - means[:, [1]]
+    each = (means[:, [1]] - means[:, [0]]) if lower_is_better else (means[:, [0]] - means[:, [1]])
     if np.isnan(each).all():
         raise FrameError(
             f"no unseen article has a value of {metric} for both variants: look at the errors in the frame"
@@ -229,7 +238,7 @@ def confirm(
     difference = float(evidence.means(each)[0])
     names = [variant_name(variant) for variant in pair]
     use = _use(store, listed, [metric, *names])
-    p = min(1.0, float(evidence.sign_flip(each)[0]) * use)
+    p = min(1.0, float(evidence.paired_test(each)[0]) * use)
     sure = p <= 1 - confidence + 1e-12
     row = board.iloc[places[1]]
     return Confirmation(
@@ -246,6 +255,20 @@ def confirm(
         verdict="not confirmed" if not sure else "confirmed" if difference > 0 else "reversed",
         frame=scored,
     )
+
+
+def _raced(race: Race) -> pd.DataFrame:
+    """The board of a race: its leader first, whatever luck others had with the few articles they ran on."""
+    told = race.rounds.attrs
+    board = leaderboard(
+        race.frame, metric=told["metric"], lower_is_better=told["lower_is_better"], baseline=race.leader
+    )
+    board["difference"] = board["gain"]
+    leads = same(board, race.leader)
+    attrs = board.attrs | {"baseline": None}
+    board = pd.concat([board[leads], board[~leads]], ignore_index=True)
+    board.attrs = attrs
+    return board
 
 
 def _places(board: pd.DataFrame, by: list[str], incumbent: str | Mapping[str, Any] | None) -> tuple[int, int]:

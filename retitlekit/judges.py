@@ -17,21 +17,21 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from retitlekit import models as _models
 from retitlekit.errors import FrameError, PlanError, PromptError, RetitlekitWarning
+from retitlekit.evidence import Floats
 from retitlekit.frame import PLAN_COLUMNS, STATUSES, check, typed
 from retitlekit.pairs import all_pairs
 from retitlekit.plans import Estimate, Models, estimate
 from retitlekit.rubrics import PAIR_CHOICES, Rubric, load_rubrics
 from retitlekit.sweeps import run
 from retitlekit.variants import BY
+from retitlekit.votes import BY_A_GATE, BY_TWO_GATES, NOT_ASKED, UNJUDGED
 
 _VERDICT = re.compile(
     r"(?:[*_`\"'>\s]*(?:final\s+)?verdict[*_`\"'\s]*[:=])?[*_`\"'\s]*(.+?)[*_`\"'.!\s]*", re.IGNORECASE
 )
-_GATE = "decided by a gate"
 
 
 def judge(
@@ -50,9 +50,9 @@ def judge(
 ) -> pd.DataFrame | Estimate:
     """Ask models about each title, and add what they think as ``score_<rubric>``. This spends money.
 
-    Titles that failed a gate are not asked about: no judge overrules a gate. Equal titles of one article are asked
-    about once. What was answered is in the store, so asking again costs nothing. Compare a judge with your own votes
-    (`agreement`) before you believe it.
+    Titles that failed a gate are not asked about: no judge overrules a gate; nor are those whose gates are unknown
+    because a scorer failed on them. Equal titles of one article are asked about once. What was answered is in the
+    store, so asking again costs nothing. Compare a judge with your own votes (`agreement`) before you believe it.
 
     Parameters
     ----------
@@ -97,7 +97,8 @@ def judge(
     asked = _rubric(rubric, pairs=False)
     check(frame, needs=["trial_id", "article", "original_title", "body", "title"])
     judges = _judges(frame, models)
-    able = frame["title"].notna().to_numpy(bool) & _passed(frame)
+    titled, passed = frame["title"].notna().to_numpy(bool), _passed(frame)
+    able = titled & (passed == 1)
     if not able.any():
         raise FrameError("no title passed its gates: there is nothing to ask a judge about")
     rows = frame[able]
@@ -116,6 +117,7 @@ def judge(
     scores[able] = by_row["score"].mean().astype("Float64").to_numpy(float, na_value=np.nan)
     whys = np.full(len(frame), None, object)
     whys[able] = by_row["why"].agg("; ".join).to_numpy(object)
+    whys[titled & np.isnan(passed)] = UNJUDGED
     result[f"score_{name}"] = pd.arrays.FloatingArray(np.nan_to_num(scores), np.isnan(scores))
     result[f"why_{name}"] = pd.array(whys, dtype="string")
     return result
@@ -141,7 +143,8 @@ def judge_pairs(
 
     A title wins only when it wins in both orders; everything else that could be read is a tie. GPT-4 kept its verdict
     in two of three swaps (Zheng et al. 2023), so that a single order is no evidence. A pair of which one title failed a
-    gate is not asked: the other one wins; where both failed there is no vote.
+    gate is not asked: the other one wins; where both failed, or a scorer failed and the gates of one are unknown, there
+    is no vote.
 
     Parameters
     ----------
@@ -196,7 +199,7 @@ def judge_pairs(
     if (left["article"].astype(str).to_numpy() != right["article"].astype(str).to_numpy()).any():
         raise FrameError("a pair joins trials of two articles")
     passed = [_passed(side) for side in (left, right)]
-    open_ = np.flatnonzero(passed[0] & passed[1])
+    open_ = np.flatnonzero(passed[0] + passed[1] == 2)
     titles = list(zip(left["title"].astype(str), right["title"].astype(str), strict=True))
     rows = left.iloc[open_]
     records = rows.to_dict("records")
@@ -208,7 +211,7 @@ def judge_pairs(
     ]
     trials = _trials(pd.concat([rows, rows]), texts, asked, judges, repeats, temperature, params)
     if dry_run and trials.empty:
-        raise FrameError("a gate decides every pair: nothing would be asked")
+        raise FrameError("the gates leave no pair open: nothing would be asked")
     if dry_run:
         return estimate(trials, store=store)
     answered = run(trials, store=store, budget_usd=budget_usd, progress=progress, **options)
@@ -374,22 +377,23 @@ _DTYPES = dict.fromkeys(("article", "left", "right", "winner", "voter", "first",
 }
 
 
-def _passed(side: pd.DataFrame) -> NDArray[np.bool_]:
+def _passed(side: pd.DataFrame) -> Floats:
+    """1 where a title passed its gates, 0 where it did not, NaN where that is unknown; 1 where none were asked."""
     if "passed" not in side:
-        return np.ones(len(side), bool)
-    return side["passed"].astype("boolean").fillna(True).to_numpy(bool)
+        return np.ones(len(side))
+    return np.asarray(side["passed"].astype("Float64").to_numpy(np.float64, na_value=np.nan), np.float64)
 
 
-def _decided(
-    pairs: pd.DataFrame, left: pd.DataFrame, passed: Sequence[NDArray[np.bool_]], voters: Sequence[str]
-) -> pd.DataFrame:
-    """The pairs that a gate decides, as votes that nobody was asked for; as old as their titles."""
-    closed = ~(passed[0] & passed[1])
+def _decided(pairs: pd.DataFrame, left: pd.DataFrame, passed: Sequence[Floats], voters: Sequence[str]) -> pd.DataFrame:
+    """The pairs that the gates close, as rows that nobody was asked for; as old as their titles."""
+    both = passed[0] + passed[1]
+    why = np.select([both == 1, both == 0], [BY_A_GATE, BY_TWO_GATES], UNJUDGED)
     since = (
         left["started_at"].to_numpy(object) if "started_at" in left else np.full(len(left), pd.Timestamp(0, tz="UTC"))
     )
-    winner = pd.Series(np.where(passed[0], "left", "right")).where(passed[0] | passed[1])
-    given = pairs.assign(winner=winner, voted_at=since, seconds=0.0, first=winner, second=winner, problem=_GATE)[closed]
+    winner = pd.Series(np.where(passed[0] == 1, "left", "right")).where(both == 1)
+    given = pairs.assign(winner=winner, voted_at=since, seconds=0.0, first=winner, second=winner, problem=why)
+    given = given[both != 2]
     votes = pd.concat([given.assign(voter=voter) for voter in voters], ignore_index=True)
     return pd.DataFrame(votes.astype(_DTYPES))
 
@@ -408,6 +412,7 @@ def _steadiness(votes: pd.DataFrame) -> str:
             f"{voter}: kept {row['consistency']:.0%} of {row['repeated']} verdicts when the sides were swapped, "
             f"followed the side in {row['flip_rate']:.0%}{unread}"
         )
-    closed = int(votes["problem"].eq(_GATE).sum())
-    gate = f" {closed} votes were decided by a gate." if closed else ""
+    closed = votes.drop_duplicates(["left", "right", "problem"])["problem"].value_counts()
+    gates = [f"{closed[why]} {why}" for why in NOT_ASKED if why in closed]
+    gate = f" Pairs not asked about: {', '.join(gates)}." if gates else ""
     return "; ".join(told) + "." + gate if told else f"Nobody was asked.{gate}"

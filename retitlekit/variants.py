@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +12,19 @@ from numpy.typing import NDArray
 
 from retitlekit.errors import FrameError
 from retitlekit.evidence import Floats
-from retitlekit.frame import check
+from retitlekit.frame import COLUMNS, check, typed
 
 BY = ("prompt", "model", "temperature")
-_LOWER_IS_BETTER = ("cost_usd", "latency_s", "attempts", "input_tokens", "output_tokens")
+# Of whatever is in neither, more is better.
+LOWER_IS_BETTER = (
+    *("cost_usd", "latency_s", "attempts", "input_tokens", "output_tokens", "score_cost", "score_latency"),
+    *("score_hype", "score_numbers_invented", "score_names_invented"),
+)
+NEITHER_IS_BETTER = (
+    *("score_width_em", "score_characters", "score_words", "score_sentiment_drift", "score_distinct", "score_spread"),
+    *("score_numbers_kept", "score_numbers_dropped", "score_names_kept", "score_names_dropped"),
+    *("repeat", "cached", "temperature", "effective_temperature"),
+)
 
 
 def variant_name(variant: Mapping[Any, Any]) -> str:
@@ -28,17 +37,50 @@ def _word(value: Any) -> str:
 
 
 def metric_column(frame: pd.DataFrame, metric: str | None) -> str:
-    """The column in which more is better: `metric` with or without its ``score_`` or ``gate_``; `passed` for None."""
+    """The column of a metric, with or without its ``score_`` or ``gate_``; `passed` for None."""
+    name = _named(frame, metric)
+    if not pd.api.types.is_numeric_dtype(frame[name]):
+        raise FrameError(f"{name} holds no numbers ({frame[name].dtype})")
+    return name
+
+
+def _named(frame: pd.DataFrame, metric: str | None) -> str:
     name = next((n for n in (metric, f"score_{metric}", f"gate_{metric}") if n in frame), None) if metric else "passed"
     if name is None:
         known = [column for column in frame if str(column).startswith(("score_", "gate_"))]
         raise FrameError(f"the frame has no {metric!r}; it has {', '.join(map(str, known)) or 'no scores: score() it'}")
     check(frame, needs=[name])
-    if name in _LOWER_IS_BETTER:
-        raise FrameError(f"{name} is better when lower: add a column with its negative and name that")
-    if not pd.api.types.is_numeric_dtype(frame[name]):
-        raise FrameError(f"{name} holds no numbers ({frame[name].dtype})")
     return str(name)
+
+
+def direction(column: str, lower_is_better: bool | None) -> int:
+    """1 where more of a metric is better, -1 where less is; what is said goes before what is known of the column."""
+    if lower_is_better is None and column in NEITHER_IS_BETTER:
+        raise FrameError(
+            f"of {column} neither more nor less is better by itself: say lower_is_better=True or False, or score() "
+            "what you want of it, as in: def short(title): return len(title) <= 60"
+        )
+    return -1 if (column in LOWER_IS_BETTER if lower_is_better is None else lower_is_better) else 1
+
+
+def check_measure(
+    trials: pd.DataFrame,
+    measure: Callable[[pd.DataFrame], pd.DataFrame],
+    metric: str | None,
+    lower_is_better: bool | None,
+) -> None:
+    """Raise, before anything is paid for, when `measure` does not bring the metric: it is tried on an unsent trial."""
+    unsent = typed(trials.head(1).reindex(columns=[column.name for column in COLUMNS]))
+    try:
+        told = measure(unsent)
+    except Exception:  # noqa: BLE001 - a user's function may need answers: then the first of them will tell
+        return
+    check(told, needs=())
+    undeclared = f"score_{metric[5:]}" if metric and metric.startswith("gate_") else metric  # by a scorer without ->
+    column = _named(told, metric if metric in told else undeclared)
+    if told[column].dtype != object:  # of a list of None nothing is known
+        metric_column(told, column)
+    direction(column, lower_is_better)
 
 
 def same(frame: pd.DataFrame, variant: Mapping[Any, Any]) -> NDArray[np.bool_]:

@@ -13,6 +13,7 @@ from retitlekit import evidence
 from retitlekit.errors import FrameError
 from retitlekit.evidence import Floats
 from retitlekit.frame import check
+from retitlekit.votes import NOT_ASKED
 
 _FEWEST = 50  # pairs that a judge should share with people before it counts
 _KINDS = ("left", "right", "tie")
@@ -81,7 +82,7 @@ def _asked(votes: pd.DataFrame) -> pd.DataFrame:
     if "first" in votes:
         mirrored = {"left": "right", "right": "left", "tie": "tie"}
         judged = votes["first"].notna() | votes["second"].notna() | votes["winner"].isna()
-        asked = votes[judged & votes["problem"].ne("decided by a gate").fillna(True)]
+        asked = votes[judged & ~votes["problem"].isin(NOT_ASKED)]
         swapped = asked.assign(left=asked["right"], right=asked["left"], winner=asked["second"].map(mirrored))
         votes = pd.concat([votes[~judged], asked.assign(winner=asked["first"]), swapped], ignore_index=True)
     found = votes[["voter", "left", "right", "winner"]].astype("string")

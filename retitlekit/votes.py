@@ -35,6 +35,9 @@ VOTE_COLUMNS = (
     Column("voted_at", "datetime64[us, UTC]", "vote", "when, UTC"),
     Column("seconds", "Float64", "vote", "how long it took"),
 )
+# Why a judge was not asked about a pair.
+BY_A_GATE, BY_TWO_GATES, UNJUDGED = "decided by a gate", "both titles failed a gate", "gates unknown: a scorer failed"
+NOT_ASKED = (BY_A_GATE, BY_TWO_GATES, UNJUDGED)
 _NAMES = tuple(column.name for column in VOTE_COLUMNS)
 _DTYPES = {column.name: column.dtype for column in VOTE_COLUMNS}
 
@@ -314,7 +317,7 @@ def located(variants: Variants, frame: pd.DataFrame, votes: pd.DataFrame) -> pd.
 
     Left out are rows without a winner and votes between two trials of one variant. What a voter said more than once of
     one pair counts as one vote, averaged (`weight`). Where just one of two titles passed its gates, a judge's vote
-    goes to that one, whatever it said; where neither did, it does not count.
+    goes to that one, whatever it said; where neither did, or the gates of one are unknown, it does not count.
     """
     check(frame, needs=["trial_id"])
     check(votes, needs=["article", "left", "right", "winner"])
@@ -324,7 +327,7 @@ def located(variants: Variants, frame: pd.DataFrame, votes: pd.DataFrame) -> pd.
             "trial": frame["trial_id"].astype(str),
             "variant": variants.variant,
             "article": variants.article,
-            "passed": frame["passed"].astype("Float64").fillna(1.0) if "passed" in frame else 1.0,
+            "passed": frame["passed"].astype("Float64").to_numpy(float, na_value=np.nan) if "passed" in frame else 1.0,
         }
     )
     trials = trials.drop_duplicates(["trial", "variant", "article"]).set_index("trial")
@@ -353,9 +356,9 @@ def located(variants: Variants, frame: pd.DataFrame, votes: pd.DataFrame) -> pd.
     )
     judged = found["voter"].str.startswith("judge:").to_numpy(bool)
     passes = left["passed"].to_numpy(float), right["passed"].to_numpy(float)
-    decided = judged & (passes[0] != passes[1])
+    decided = judged & (passes[0] + passes[1] == 1)
     found.loc[decided, "points"] = passes[0][decided]
-    found = found[~(judged & (passes[0] == 0) & (passes[1] == 0)) & (found["one"] != found["other"])]
+    found = found[~(judged & ~(passes[0] + passes[1] > 0)) & (found["one"] != found["other"])]
     found["weight"] = 1.0 / found.groupby(["voter", "pair"])["points"].transform("size")
     return pd.DataFrame(found.reset_index(drop=True))
 

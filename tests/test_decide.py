@@ -208,19 +208,100 @@ def test_identical_variants_rarely_win() -> None:
     [
         ({"metric": "charm"}, "the frame has no 'charm'; it has score_x"),
         ({"metric": "title"}, "title holds no numbers"),
-        ({"metric": "latency_s"}, "latency_s is better when lower"),
+        ({"metric": "repeat"}, "of repeat neither more nor less is better by itself: say lower_is_better=True or"),
+        ({"metric": "score_words"}, "of score_words neither more nor less is better"),
         ({"by": "colour"}, "no `colour`"),
         ({"by": ()}, "name a column"),
         ({"confidence": 95}, "confidence=95"),
         ({"by": "passed"}, "which is a column of the board"),
         ({"by": "repeat", "votes": pd.DataFrame(), "metric": "x"}, "votes decide by win rate"),
+        ({"votes": pd.DataFrame(), "lower_is_better": True}, "votes decide by win rate"),
     ],
 )
 def test_boards_that_cannot_be_made(arguments: dict[str, Any], message: str) -> None:
     """What is wrong is named with what there is."""
-    frame = make({"a": [[0.9]], "b": [[0.1]]}, latency_s=1.0)
+    frame = make({"a": [[0.9]], "b": [[0.1]]}, score_words=8.0)
     with pytest.raises(rk.FrameError, match=re.escape(message)):
         rk.leaderboard(frame, **{"by": "prompt", **arguments})
+
+
+LESS = ("latency_s", "cost_usd", "attempts", "input_tokens", "output_tokens", "score_cost", "score_latency",
+        "score_hype", "score_numbers_invented", "score_names_invented")  # fmt: skip
+NEITHER = ("score_width_em", "score_characters", "score_words", "score_sentiment_drift", "score_distinct",
+           "score_spread", "score_numbers_kept", "score_numbers_dropped", "score_names_kept",
+           "score_names_dropped")  # fmt: skip
+MORE = ("score_novelty", "score_lead_coverage", "score_entity_coverage", "score_simplicity")
+
+
+@pytest.mark.parametrize("metric", LESS)
+def test_less_is_better_where_it_is(metric: str) -> None:
+    """Of cost, latency, hype and inventions the variant with the least wins, by each verb; figures keep their unit."""
+    frame = noisy([0, 0.3, 0.1], 20, noise=0.04)
+    frame = typed(frame.drop(columns="score_x").assign(**{metric: (100 * frame["score_x"]).round()}))
+    board = rk.leaderboard(frame, by="prompt", metric=metric.removeprefix("score_"), baseline="p2")
+
+    assert {"p0": "winner", "p2": "worse", "p1": "worse"} == verdicts(board)
+    assert ["p0", "p2", "p1"] == board["prompt"].tolist()
+    assert board["estimate"].tolist() == sorted(board["estimate"])
+    assert (board["low"] < board["estimate"]).all()
+    assert [-10, -30] == pytest.approx(board["difference"].tolist()[1:], abs=6)
+    assert (board["difference_low"] < board["difference"])[1:].all()
+    assert [10, 0, -20] == pytest.approx(board["gain"].tolist(), abs=6)
+    assert board.attrs["sentence"].startswith("p0 wins: it leads p2 by ")
+    assert board.attrs["sentence"].endswith(f" Of {metric} less is better.")
+    assert "p0" == rk.effects(frame, metric=metric, factors="prompt")["level"].iloc[0]
+    upside_down = rk.leaderboard(frame, by="prompt", metric=metric, lower_is_better=False)
+    assert "p1" == upside_down["prompt"].iloc[0]
+
+
+@pytest.mark.parametrize("metric", NEITHER)
+def test_what_is_neither_better_nor_worse_must_be_told(metric: str) -> None:
+    """Nobody is crowned for the longest title: the direction must be said, and then it is used."""
+    frame = noisy([0, 0.3], 20).rename(columns={"score_x": metric})
+    for verb in (rk.leaderboard, rk.effects):
+        with pytest.raises(rk.FrameError, match=f"of {metric} neither more nor less is better by itself"):
+            verb(frame, metric=metric, **{"by": "prompt"} if verb is rk.leaderboard else {"factors": "prompt"})
+    least, most = (rk.leaderboard(frame, by="prompt", metric=metric, lower_is_better=less) for less in (True, False))
+
+    assert ["p0", "p1"] == [least["prompt"].iloc[0], most["prompt"].iloc[0]]
+    assert 0 < rk.needed(0.1, frame=frame, by="prompt", metric=metric)
+
+
+def test_every_score_that_comes_along_has_a_direction() -> None:
+    """Each shipped score is one of which more is better, less, or neither: a new one must be thought of."""
+    optional = [rk.scorers.cost, rk.scorers.latency, rk.scorers.distinct, rk.scorers.spread]
+    empty = typed(pd.DataFrame(columns=[column.name for column in rk.COLUMNS]))
+    scores = {name for name in rk.score(empty, [*rk.scorers.DEFAULT, *optional]) if name.startswith("score_")}
+
+    assert scores == {*(name for name in LESS if name.startswith("score_")), *NEITHER, *MORE}
+
+
+def test_unknown_gates_are_told() -> None:
+    """Titles on which a scorer failed count neither way; their number stands on the board and in the sentence."""
+    frame = make({"a": [[0.9]] * 10, "b": [[0.9]] * 5 + [[0.1]] * 5})
+    frame.loc[frame["prompt"].eq("a") & frame["article"].isin(["a0", "a1"]), "passed"] = pd.NA
+    board = rk.leaderboard(frame, by="prompt")
+
+    assert [2, 0] == board["n_unjudged"].tolist()
+    assert [8, 10] == board["n_articles"].tolist()
+    assert board.attrs["sentence"].endswith(
+        "2 titles have unknown gates, because a scorer failed: neither passed nor failed."
+    )
+    assert rk.leaderboard(frame.drop(columns="passed"), by="prompt", metric="x")["n_unjudged"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "votes"), [(None, False, 0), (None, True, 0), (True, False, 8), (True, True, 8)]
+)
+def test_a_judge_does_not_win_on_unknown_gates(one: bool | None, other: bool | None, votes: int) -> None:
+    """A judge's votes count only where the gates of both titles are known; those of people always do."""
+    frame = make({"a": [[0.5]] * 8, "b": [[0.5]] * 8})
+    frame["passed"] = pd.array([one] * 8 + [other] * 8, dtype="boolean")
+    cast = vote(frame, [(n, "a", "b", "left") for n in range(8)])
+    judged = rk.leaderboard(frame, by="prompt", votes=cast.assign(voter="judge:m"))
+
+    assert votes == judged["n_votes"].iloc[0]
+    assert 8 == rk.leaderboard(frame, by="prompt", votes=cast.assign(voter="human:a"))["n_votes"].iloc[0]
 
 
 def test_prompt_with_two_texts_is_refused() -> None:
@@ -437,7 +518,7 @@ def test_winner_is_saved(tmp_path: Path) -> None:
     assert ("terse · maxi · T 0.7", 0.4) == (about["runner_up"], about["lead"])
     assert about["lead_low"] <= about["lead"] <= about["lead_high"]
     assert {"python", "litellm", "numpy", "pandas"} == set(about["libraries"])
-    assert about["rule"].startswith("paired over articles, sign-flip test, Holm")
+    assert about["rule"].startswith("paired over articles, Student's or sign-flip test, Holm")
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", about["decided_at"])
     assert rk.__version__ == about["retitlekit"]
     assert re.fullmatch(r"[0-9a-f]{16}", about["data"])

@@ -47,6 +47,66 @@ def test_sign_flip_by_drawing_agrees_with_the_normal() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("t", "freedom", "expected"),
+    [(12.706, 1, 0.05), (4.303, 2, 0.05), (2.262, 9, 0.05), (2.861, 19, 0.01), (1.96, 5000, 0.05), (0.0, 4, 1.0)],
+)
+def test_student_p(t: float, freedom: int, expected: float) -> None:
+    """Two-sided p agrees with the printed table, and with the quantile."""
+    assert expected == pytest.approx(evidence.student_p(t, freedom), rel=2e-3)
+    assert evidence.student_p(evidence.student(0.995, 30), 30) == pytest.approx(0.01, rel=1e-3)
+
+
+def test_smooth_differences_have_students_test() -> None:
+    """From eight sizes on p is that of the paired t-test, a little below or above that of flipping signs."""
+    values = np.random.default_rng(6).normal(0.3, 1, (20, 40))
+    values[3, :20] = np.nan
+    t = evidence.means(values) / np.sqrt(evidence.variances(values) / (~np.isnan(values)).sum(axis=0))
+    expected = [evidence.student_p(abs(each), n) for each, n in zip(t, [18] * 20 + [19] * 20, strict=True)]
+    found, flipped = evidence.paired_test(values), evidence.sign_flip(values)
+
+    assert expected == pytest.approx(found.tolist())
+    assert found.tolist() == pytest.approx(flipped.tolist(), abs=0.03)
+    assert (found != flipped).all()
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        [0.3, -0.1, 0.2, 0.5, 0.1, 0.2, 0.35],
+        [1.0] * 9 + [-1.0] * 3 + [0.0] * 30,
+        [1 / 3, 2 / 3, 1.0, -1 / 3] * 6,
+        [1.0 + 0.001 * n for n in range(-8, 8)],
+        [50.0] + [0.01 * n for n in range(20)],
+    ],
+    ids=["few", "a gate", "a gate, three repeats", "one size but for noise", "one outlier"],
+)
+def test_lumpy_differences_have_their_signs_flipped(column: list[float]) -> None:
+    """Where Student's test may be wrong, p is what chance can do with these sizes."""
+    values = np.array(column)[:, None]
+
+    assert evidence.sign_flip(values).tolist() == evidence.paired_test(values).tolist()
+
+
+def test_no_p_is_smaller_than_total_agreement() -> None:
+    """Ten articles that nearly agree are ten articles: two of a thousand patterns of signs are as far out."""
+    values = (1 + np.linspace(0, 2, 10) ** 2)[:, None]
+
+    assert [2 / 1024] == evidence.paired_test(values).tolist()
+
+
+def test_students_test_errs_no_more_than_it_says() -> None:
+    """Of alike variants, with noise of any tails, at most about one in twenty is told apart."""
+    rng = np.random.default_rng(7)
+    shape = 12, 2000
+    for noise in (
+        rng.normal(size=shape),
+        rng.laplace(size=shape),
+        rng.lognormal(size=shape) - rng.lognormal(size=shape),
+    ):
+        assert (evidence.paired_test(noise) <= 0.05).mean() < 0.063  # 0.05 and 2.6 standard errors
+
+
 def test_no_difference_has_p_one() -> None:
     """Equal variants, and variants that share no article, are not told apart."""
     assert [1.0, 1.0] == evidence.sign_flip(np.array([[0.0, np.nan]] * 20)).tolist()
@@ -91,12 +151,26 @@ def test_intervals_follow_skew() -> None:
     assert high[0] - values.mean() > 1.2 * (values.mean() - low[0])
 
 
-def test_intervals_cover_at_twenty_articles() -> None:
+@pytest.mark.parametrize("articles", [20, 50])
+def test_intervals_cover(articles: int) -> None:
     """Of skewed scores the mean is within the 95 % interval 93 to 97 times in 100 (benchmarks/statistics.md)."""
-    values = np.random.default_rng(2).exponential(1, (20, 1500))
+    values = np.random.default_rng(2).exponential(1, (articles, 1500))
     low, high = evidence.interval(values, 0.95)
 
     assert 0.93 <= ((low <= 1) & (1 <= high)).mean() <= 0.97
+
+
+def test_differences_with_long_tails_are_covered() -> None:
+    """The difference of two log-normal scores too: no end of an interval lies nearer than Student's."""
+    values = np.random.default_rng(50).lognormal(0, 1, (50, 1500)) - np.random.default_rng(51).lognormal(
+        0, 1, (50, 1500)
+    )
+    low, high = evidence.interval(values, 0.95)
+    half = evidence.student(0.975, 49) * values.std(axis=0, ddof=1) / math.sqrt(50)
+
+    assert 0.94 <= ((low <= 0) & (0 <= high)).mean() <= 0.97
+    assert (low <= values.mean(axis=0) - half + 1e-12).all()
+    assert (high >= values.mean(axis=0) + half - 1e-12).all()
 
 
 @pytest.mark.parametrize(

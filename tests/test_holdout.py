@@ -123,6 +123,51 @@ def test_articles_are_unseen_once(decided: tuple[pd.DataFrame, pd.DataFrame], tm
     assert "These articles served for the 2. time" in str(second)
 
 
+def test_a_race_is_confirmed(tmp_path: Path) -> None:
+    """A race stands for its board: its leader against the one that came closest, or against one that was dropped."""
+    given: dict[str, Any] = {"models": "baseline/prefix", "metric": "x", "measure": graded, "progress": False}
+    race = rk.race(PROMPTS, ARTICLES[:20], **given, must_pass=0.0, store=tmp_path / "s")
+    found = rk.confirm(race, race.frame, PROMPTS, ARTICLES[20:], measure=graded, store=tmp_path, progress=False)
+    dropped = confirm((race, race.frame), tmp_path / "d", incumbent="p4")  # type: ignore[arg-type]
+    board = rk.leaderboard(race.frame, metric="x").set_index("prompt")
+
+    assert race.leader["prompt"] == found.winner.split(" ")[0] == "p2"
+    assert ("confirmed", "p7") == (found.verdict, found.incumbent.split(" ")[0])
+    assert found.board_difference == pytest.approx(-board.loc["p7", "difference"])
+    assert ("confirmed", "p4") == (dropped.verdict, dropped.incumbent.split(" ")[0])
+
+
+def test_less_is_confirmed_where_less_is_better(tmp_path: Path) -> None:
+    """A winner by least hype leads by a positive difference on unseen articles too."""
+
+    def hyped(frame: pd.DataFrame) -> pd.DataFrame:
+        return graded(frame).assign(score_hype=10 - graded(frame)["score_x"])
+
+    frame = hyped(rk.sweep(PROMPTS, ARTICLES[:20], models="baseline/prefix", store=tmp_path / "s", progress=False))
+    found = confirm((rk.leaderboard(frame, metric="hype"), frame), tmp_path, measure=hyped)
+
+    assert ("confirmed", "p2") == (found.verdict, found.winner.split(" ")[0])
+    assert found.low > 0
+
+
+def test_a_measure_without_the_metric_costs_nothing(decided: tuple[pd.DataFrame, pd.DataFrame], tmp_path: Path) -> None:
+    """That `score` does not bring the board's own metric is told before anything is sent."""
+    with pytest.raises(rk.FrameError, match="the frame has no 'score_x'"):
+        confirm(decided, tmp_path, measure=rk.score)
+
+    assert not (tmp_path / "store.sqlite").exists()
+
+
+def test_an_incumbent_without_a_value_on_the_board(decided: tuple[pd.DataFrame, pd.DataFrame], tmp_path: Path) -> None:
+    """What the board did not know is left out of the sentence."""
+    _, frame = decided
+    silent = frame.assign(score_x=frame["score_x"].where(frame["prompt"] != "p4"))
+    found = confirm((rk.leaderboard(silent, metric="x"), silent), tmp_path, incumbent="p4")
+
+    assert np.isnan(found.board_difference)
+    assert "the board said" not in str(found)
+
+
 def test_seen_articles_are_refused(decided: tuple[pd.DataFrame, pd.DataFrame], tmp_path: Path) -> None:
     """An article that had a part in choosing is no evidence, by its id or under another one."""
     renamed = rk.Article("z", ARTICLES[0].title, "b")

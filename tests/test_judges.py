@@ -164,8 +164,21 @@ def test_a_gate_is_not_overruled(tmp_path: Path) -> None:
     assert [None, "right", "right"] == [
         None if pd.isna(by_article["winner"][a]) else by_article["winner"][a] for a in ("a2", "a1", "a1")
     ]
-    assert {"decided by a gate"} == set(by_article.loc[["a1", "a2"], "problem"])
-    assert 2 == rk.consistency(votes)["n_pairs"].iloc[0]
+    assert ["decided by a gate", "both titles failed a gate"] == by_article.loc[["a1", "a2"], "problem"].tolist()
+    assert (2, 0) == tuple(rk.consistency(votes)[["n_pairs", "unread"]].iloc[0])
+    assert votes.attrs["sentence"].endswith(" Pairs not asked about: 1 decided by a gate, 1 both titles failed a gate.")
+
+
+@pytest.mark.parametrize("other", [True, False, None])
+def test_a_title_with_unknown_gates_is_not_asked_about(other: bool | None, tmp_path: Path) -> None:
+    """Where a scorer failed nothing is known: the title is neither asked about nor does it win against a failed one."""
+    passed = pd.array([None] * 4 + [other] * 4, dtype="boolean")
+    votes, server = ask(first, tmp_path, TITLES.assign(passed=passed))
+
+    assert [] == server.bodies
+    assert votes["winner"].isna().all()
+    assert {"gates unknown: a scorer failed"} == set(votes["problem"])
+    assert "Nobody was asked. Pairs not asked about: 4 gates unknown: a scorer failed." == votes.attrs["sentence"]
 
 
 @pytest.mark.parametrize(
@@ -210,9 +223,9 @@ def test_gates_can_decide_everything(tmp_path: Path) -> None:
     votes, server = ask(first, tmp_path, given)
 
     assert (["left"] * 4, []) == (votes["winner"].tolist(), server.bodies)
-    assert "Nobody was asked. 4 votes were decided by a gate." == votes.attrs["sentence"]
+    assert "Nobody was asked. Pairs not asked about: 4 decided by a gate." == votes.attrs["sentence"]
     assert (4, 0) == tuple(rk.append_votes(ask(first, tmp_path, given)[0], tmp_path / "v.jsonl") for _ in range(2))
-    with pytest.raises(rk.FrameError, match="a gate decides every pair"):
+    with pytest.raises(rk.FrameError, match="the gates leave no pair open"):
         rk.judge_pairs(given, models="openai/x", by="prompt", store=tmp_path, dry_run=True)
 
 
@@ -224,18 +237,22 @@ def test_a_judge_of_the_candidates_family_is_warned_of(tmp_path: Path) -> None:
 
 def test_pointwise(tmp_path: Path) -> None:
     """A rubric's choice becomes a score; unread answers and failed gates stay <NA>; equal titles are asked once."""
-    given = frame({"a": ["Same", "Good", "Bad"], "b": ["Same", "Odd", None]})
-    given["passed"] = pd.array([True, True, True, True, True, None], dtype="boolean")
+    given = frame({"a": ["Same", "Good", "Bad", "Unjudged"], "b": ["Same", "Odd", None, None]})
+    given["passed"] = pd.array([True, True, True, True, True, True, None, None], dtype="boolean")
     given.loc[2, "passed"] = False
+    unknown = given["title"].eq("Unjudged")
+    given.loc[unknown, "passed"] = pd.NA
     answers = {"Same": "Verdict: yes", "Good": "It is so.\nVerdict: **partly**", "Odd": "Hm."}
     with Loopback(lambda body, nth: next(v for k, v in answers.items() if k in body["messages"][1]["content"]),
                   models=("judge-a",)) as server:  # fmt: skip
         model = rk.Model("openai/judge-a", api_base=server.base, name="judge-a")
         judged = rk.judge(given, models=model, rubric="faithful", store=tmp_path, **QUIET)
 
-    assert [1.0, 0.5, None, 1.0, None, None] == [None if pd.isna(v) else v for v in judged["score_faithful"]]
+    expected = [1.0, 0.5, None, None, 1.0, None, None, None]
+    assert expected == [None if pd.isna(v) else v for v in judged["score_faithful"]]
     assert "judge-a: partly" == judged["why_faithful"][1]
-    assert "judge-a: no verdict on the last line" == judged["why_faithful"][4]
+    assert "gates unknown: a scorer failed" == judged["why_faithful"][3]
+    assert "judge-a: no verdict on the last line" == judged["why_faithful"][5]
     assert 3 == len(server.bodies)
     assert "score_faithful" == rk.leaderboard(judged, by="prompt", metric="faithful").attrs["metric"]
 
