@@ -84,22 +84,22 @@ def shown(grid: Grid) -> list[str]:
 )
 def test_choosing_rows(choices: dict[str, Any], expected: list[str]) -> None:
     """What is searched, narrowed and sorted in the view is what `to_frame` gives, and the view is told."""
-    grid, sent = opened(wide())
+    grid, _ = opened(wide())
     for name, value in choices.items():
         setattr(grid, name, value)
 
-    assert expected == shown(grid)
-    assert not choices or (sent[-1]["kind"], sent[-1]["total"]) == ("view", len(expected))
+    assert expected == shown(grid) == [row["detail"] for row in grid.first]
+    assert (len(expected), len(choices)) == (grid.total, grid.view)
 
 
 def test_hidden_variants_are_left_out() -> None:
     """A hidden variant is neither sent nor exported; the baseline comes first."""
-    grid, sent = opened(wide())
+    grid, _ = opened(wide())
     grid.baseline = 1
     grid.hidden = [0]
 
     assert ["original_title", "two"] == grid.to_frame().columns.tolist()
-    assert [1, 1, 1] == [len(row["cells"]) for row in sent[-1]["rows"]]
+    assert [1, 1, 1] == [len(row["cells"]) for row in grid.first]
 
 
 def test_parts_of_a_title() -> None:
@@ -116,10 +116,10 @@ def test_parts_of_a_title() -> None:
 @pytest.mark.parametrize(("against", "lines"), [("original", 1), ("baseline", 1), ("both", 2), ("nothing", 1)])
 def test_differences(against: str, lines: int) -> None:
     """Titles are compared with the original, with the baseline's title, with both or with nothing."""
-    grid, sent = opened(frame_of({"prompt": "one"}, {"prompt": "two", "title": "Kim meets Putin"}))
+    grid, _ = opened(frame_of({"prompt": "one"}, {"prompt": "two", "title": "Kim meets Putin"}))
     grid.baseline = 0
     grid.against = against
-    other = sent[-1]["rows"][0]["cells"][1][0]
+    other = grid.first[0]["cells"][1][0]
 
     assert lines == len(other["parts"])
     assert all("Kim meets Putin" == "".join(text for sign, text in parts if sign[0] != "-") for parts in other["parts"])
@@ -241,14 +241,15 @@ def test_a_failed_trial_is_sent_again(tmp_path: Path) -> None:
         asked = len(server.bodies)
         says(grid, kind="retry", at=0, cell=1, outcome=0)
         until = time.monotonic() + 10
-        while (len(sent) < 2 or grid.frame["status"].iloc[1] != "ok") and time.monotonic() < until:
+        while (not grid.view or grid.frame["status"].iloc[1] != "ok") and time.monotonic() < until:
             time.sleep(0.01)
 
     assert asked + 1 == len(server.bodies)
     assert ["ok", "ok"] == grid.frame.status.tolist()
     assert "A title at last" == grid.to_frame().iloc[0, 2]
     assert frame.dtypes.equals(grid.frame.dtypes)
-    assert ["status", "view"] == [each["kind"] for each in sent]
+    assert ["status"] == [each["kind"] for each in sent]
+    assert "problem" not in json.dumps(grid.first)
 
 
 @pytest.mark.parametrize(
@@ -272,12 +273,18 @@ def test_long_titles_are_cut() -> None:
 
 
 def test_without_a_view() -> None:
-    """In print and where there is no kernel it is a plain table, which stands beside the widget in the notebook."""
-    grid = rk.compare(frame_of({}))
-    data, _ = grid._repr_mimebundle_()
+    """In print it is a plain table."""
+    assert "Kim meets Putin" in repr(rk.compare(frame_of({})))
 
-    assert "Kim meets Putin" in repr(grid)
-    assert {"text/plain", "text/html", "application/vnd.jupyter.widget-view+json"} == set(data)
+
+def test_blind_in_print() -> None:
+    """A blind grid tells neither in print nor in the picture below it who wrote what, and sends no figures."""
+    grid, sent = opened(frame_of({"prompt": "secret-p", "cost_usd": 1.0}, {"prompt": "secret-q", "cost_usd": 2.0}))
+    grid.details = grid.blind = True
+    says(grid, kind="open", at=0)
+    told = json.dumps([grid.get_state(), sent, repr(grid), grid._still()], default=str)
+
+    assert [] == [word for word in ("secret", "$1", "$2") if word in told]
 
 
 def test_a_growing_sweep() -> None:

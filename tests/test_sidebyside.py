@@ -304,7 +304,8 @@ def test_wide_frame_refuses_two_trials_in_one_place() -> None:
 
 def columns_of(line: str) -> int:
     """Columns of a terminal, told independently of the code under test."""
-    return sum(2 if unicodedata.east_asian_width(c) in "WF" else not unicodedata.combining(c) for c in line)
+    seen = [c for c in line if unicodedata.category(c) not in ("Mn", "Me", "Cf")]
+    return len(seen) + sum(unicodedata.east_asian_width(c) in "WF" for c in seen)
 
 
 def test_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 const HELP = [["1 / ←", "left is better"], ["2 / →", "right is better"], ["0", "a tie"], ["b", "both bad"], ["u", "undo"], ["a", "the article"], ["?", "this help"]];
 const KEYS = { 1: "left", ArrowLeft: "left", 2: "right", ArrowRight: "right", 0: "tie", b: "bad" };
 
-const GONE = "The kernel does not answer: it is busy or gone. Votes up to here are kept; run the cell again to go on.";
+const GONE = "The kernel is gone. Votes up to here are kept; run the cell again to go on.", PATIENCE_MS = 4000;
 
 function render({ model, el: host, signal }) {
   const root = quiet(el("div", "retitlekit rk-arena")), top = el("div", "rk-top"), told = el("span", "rk-dim"), original = el("h3");
@@ -24,7 +24,7 @@ function render({ model, el: host, signal }) {
   let shown = null, since = 0, queue = model.get("pairs"), waiting = null;
   const voted = new Set();  // what was sent; the kernel may still list it
   const gone = () => { say.textContent = GONE; say.dataset.bad = "true"; };
-  const wait = () => { waiting ??= setTimeout(gone, 4000); };
+  const wait = () => { waiting ??= setTimeout(() => { waiting = null; (isBusy(model) ? wait : gone)(); }, PATIENCE_MS); };
   const vote = (winner) => {
     if (!shown) return;
     voted.add(shown.key);
@@ -83,6 +83,7 @@ function render({ model, el: host, signal }) {
   on("change:progress", draw);
   on("comm_live_update", gone);
   on("msg:custom", (message) => {
+    if (message.kind === "here") heard();
     if (message.kind !== "problem") return;
     heard();
     voted.clear();  // what could not be kept is asked again
@@ -92,6 +93,8 @@ function render({ model, el: host, signal }) {
   });
   signal?.addEventListener("abort", () => clearTimeout(waiting));
   draw();
+  model.send({ kind: "ready" });
+  wait();
 }
 
 export default { render };

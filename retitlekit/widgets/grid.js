@@ -61,10 +61,11 @@ function render({ model, el: host, signal }) {
   let following = false;  // keys moved last: the active row stays in sight while rows around it arrive
   const take = (start, list) => list.forEach((row, n) => { rows.set(start + n, row); nodes.get(start + n)?.remove(); nodes.delete(start + n); });
   const set = (name, value) => { model.set(name, value); model.save_changes(); };
-  const gone = () => status("The kernel does not answer: it is busy or gone. What was fetched stays; run the cell again to go on.", true);
+  const gone = () => status("The kernel is gone. What was fetched stays; run the cell again to go on.", true);
+  const wait = () => { waiting = setTimeout(() => (isBusy(model) ? wait() : gone()), PATIENCE_MS); };
   const tell = (message) => {
     model.send(message);
-    waiting ??= setTimeout(gone, PATIENCE_MS);
+    if (!waiting) wait();
   };
   const heard = () => { clearTimeout(waiting); waiting = null; if (say.dataset.bad) status(""); };
   const status = (text, bad = false) => {
@@ -352,22 +353,24 @@ function render({ model, el: host, signal }) {
   // ---- what the kernel says
 
   const on = (name, handler) => { model.on(name, handler); signal?.addEventListener("abort", () => model.off(name, handler)); };
+  on("change:view", () => {
+    heard();
+    const kept = model.get("keep") && model.get("total") === total;
+    version = model.get("view");
+    total = model.get("total");
+    rows = new Map();
+    asked = new Set();
+    nodes = new Map();
+    if (!kept) { heights = new Heights(total, 60); measured = false; view.scrollTop = 0; active = { row: 0, cell: active.cell }; }
+    active.cell = Math.max(0, Math.min(active.cell, shown().length - 1));
+    take(0, model.get("first"));
+    status("");
+    if (kept && following) reveal();
+    else draw();
+  });
   on("msg:custom", (told) => {
     heard();
-    if (told.kind === "view") {
-      version = told.view;
-      const kept = told.keep && told.total === total;
-      total = told.total;
-      rows = new Map();
-      asked = new Set();
-      nodes = new Map();
-      if (!kept) { heights = new Heights(total, 60); measured = false; view.scrollTop = 0; active = { row: 0, cell: Math.min(active.cell, shown().length - 1) }; }
-      take(0, told.rows);
-      status("");
-      active.cell = Math.max(0, Math.min(active.cell, shown().length - 1));
-      if (kept && following) reveal();
-      else draw();
-    } else if (told.kind === "page" && told.view === version) {
+    if (told.kind === "page" && told.view === version) {
       take(told.start, told.rows);
       if (following) reveal();
       else draw();
@@ -388,7 +391,7 @@ function render({ model, el: host, signal }) {
   drawHead();
   draw();
   status("");
-  requestAnimationFrame(() => requestAnimationFrame(() => { root.dataset.painted = performance.now().toFixed(1); model.send({ kind: "ready" }); }));
+  requestAnimationFrame(() => requestAnimationFrame(() => { root.dataset.painted = performance.now().toFixed(1); tell({ kind: "ready" }); }));
 }
 
 export default { render };

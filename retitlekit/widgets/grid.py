@@ -14,7 +14,7 @@ import re
 import threading
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anywidget
 import numpy as np
@@ -23,14 +23,17 @@ import traitlets as t
 
 from retitlekit.errors import FrameError, RetitlekitWarning
 from retitlekit.figures import number_claims
-from retitlekit.html import visible
+from retitlekit.html import card, escape, visible
 from retitlekit.names import name_claims
 from retitlekit.notes import add_note, read_notes
 from retitlekit.sheet import ONLY, Outcome, Sheet
 from retitlekit.sidebyside import Comparison
 from retitlekit.sweeps import Job, start
 from retitlekit.titles import word_diff
-from retitlekit.widgets.view import LONGEST, cut, source, told
+from retitlekit.widgets.view import LONGEST, cut, picture, show, source, told
+
+if TYPE_CHECKING:
+    from IPython.display import DisplayHandle
 
 _FIRST_PAGE, _LONGEST_PAGE = 24, 400
 _LONGEST_TEXT = 50_000
@@ -73,6 +76,7 @@ class Grid(anywidget.AnyWidget):
     first: t.List[Any] = t.List().tag(sync=True)
     total = t.Int().tag(sync=True)
     view = t.Int(0).tag(sync=True)
+    keep = t.Bool(False).tag(sync=True)
     query = t.Unicode("").tag(sync=True)
     only = t.List(t.Enum(tuple(ONLY))).tag(sync=True)
     within = t.Int(-1).tag(sync=True)
@@ -93,12 +97,11 @@ class Grid(anywidget.AnyWidget):
         self.one_at_a_time = threading.RLock()
         self._order = sheet.select()
         self._thoughts: dict[str, tuple[bool, str]] | None = None
-        super().__init__()
-        self.total = len(self._order)
-        self.head = self._told_head()
-        self.first = self._page(0, _FIRST_PAGE)
+        self._handle: DisplayHandle | None = None
+        super().__init__(head=self._told_head(), first=self._page(0, _FIRST_PAGE), total=len(self._order))
         self.on_msg(self._heard)
         self.observe(self._select, names=["query", "only", "within", "sort", "descending", "blind"])
+        self.observe(self._redraw_still, names="blind")
         self.observe(self._redraw, names=["hidden", "baseline", "against", "marks", "details", "seed"])
 
     # -- what Python reads
@@ -171,18 +174,22 @@ class Grid(anywidget.AnyWidget):
         self._sheet, self.comparison = sheet, Comparison(sheet, self.comparison.limit)
         if not known:
             self.hidden, self.baseline, self.within = [], -1, -1
-        self.head = self._told_head()
         self._select()
+        self._redraw_still()
 
     def __repr__(self) -> str:
-        return str(self.comparison)
+        return self._blindly() or str(self.comparison)
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**options)
-        if not isinstance(bundle, tuple):
-            return bundle
-        plain = {"text/plain": str(self.comparison), "text/html": self.comparison._repr_html_()}
-        return {**bundle[0], **plain}, bundle[1]
+    def _ipython_display_(self) -> None:
+        self._handle = show(self, repr(self), self._still())
+
+    def _still(self) -> str:
+        blindly = self._blindly()
+        return card(f"<p>{escape(blindly)}</p>") if blindly else self.comparison._repr_html_()
+
+    def _blindly(self) -> str:
+        """What may be said of a blind grid in print."""
+        return f"{len(self._sheet.names)} variants side by side, blind" if self.blind else ""
 
     # -- what the view is told
 
@@ -220,7 +227,7 @@ class Grid(anywidget.AnyWidget):
     def _page(self, start: int, stop: int, *, details: bool | None = None) -> list[dict[str, Any]]:
         rows = [int(number) for number in self._order[start : min(stop, start + _LONGEST_PAGE)]]
         told = []
-        details = self.details if details is None else details
+        details = self.details and not self.blind if details is None else details  # costs tell models apart
         for row, cells in zip(rows, self._sheet.cells(rows), strict=True):
             label, detail = self._sheet.label(row)
             base = cells[self.baseline] if 0 <= self.baseline < len(cells) and not self.blind else []
@@ -306,21 +313,27 @@ class Grid(anywidget.AnyWidget):
         self._order = self._sheet.select(
             self.query, self.only, sort=self.sort or None, descending=self.descending, variants=variants
         )
-        self.total = len(self._order)
-        head = self._told_head()
-        if head != self.head:
-            self.head = head
-        self._send_view(keep=False)
+        self._show_view(keep=False)
+
+    @told
+    def _redraw_still(self, _: object = None) -> None:
+        """What stands below the grid tells no more than the grid does."""
+        if self._handle is not None:
+            self._handle.update({"text/html": picture(self, self._still()), "text/plain": ""}, raw=True)
 
     @told
     def _redraw(self, _: object = None) -> None:
         """Send the same rows in another dress."""
-        self._send_view(keep=True)
+        self._show_view(keep=True)
 
-    def _send_view(self, *, keep: bool) -> None:
-        self.view += 1
-        page = self._page(0, _FIRST_PAGE)
-        self.send({"kind": "view", "view": self.view, "total": self.total, "rows": page, "keep": keep})
+    def _show_view(self, *, keep: bool) -> None:
+        """Tell how many rows there are now, and the first of them; in one message, and kept for whoever looks later."""
+        head = self._told_head()
+        with self.hold_sync():
+            if head != self.head:
+                self.head = head
+            self.first, self.total = self._page(0, _FIRST_PAGE), len(self._order)
+            self.view, self.keep = self.view + 1, keep
 
     @told
     def _heard(self, _: object, message: Mapping[str, Any], __: object) -> None:
@@ -330,6 +343,7 @@ class Grid(anywidget.AnyWidget):
             rows = self._page(start, int(message["stop"]))
             self.send({"kind": "page", "view": self.view, "start": start, "rows": rows})
         elif kind == "ready":
+            self.send({"kind": "here"})
             self._sheet.warm()
         elif kind == "open":
             self.send({"kind": "opened", "at": message["at"], **self._opened(int(message["at"]))})

@@ -35,10 +35,11 @@ class Answers {
     if (!changed.length) return;
     const choosing = changed.some((name) => ["query", "only", "within", "sort", "descending"].includes(name));
     if (choosing) this.choose();
-    this.values.view += 1;
-    this.tell({ kind: "view", view: this.values.view, total: this.order.length, rows: this.page(0, 24), keep: !choosing });
+    Object.assign(this.values, { view: this.values.view + 1, total: this.order.length, first: this.page(0, 24), keep: !choosing });
+    this.handlers.get("change:view")?.();
   }
   send(message) {
+    if (message.kind === "ready") this.tell({ kind: "here" });
     if (message.kind === "page") this.tell({ kind: "page", view: this.values.view, start: message.start, rows: this.page(message.start, message.stop) });
     if (message.kind === "open") {
       const row = this.rows[this.order[message.at]], shown = this.shown();

@@ -74,6 +74,9 @@ const drawParts = (node, parts) => {
   }
 };
 
+// A kernel that runs a cell answers later; only one that does nothing and yet is silent has forgotten us.
+const isBusy = (model) => model.widget_manager?.kernel?.status === "busy";
+
 const titleOf = (outcome) =>
   (outcome.parts?.[0] ?? []).filter(([sign]) => sign[0] !== "-").map(([, text]) => text).join("");
 

@@ -1,16 +1,20 @@
-"""What all views share: their scripts, text that may travel, and problems that are shown instead of lost."""
+"""What all views share: their scripts, text that may travel, problems that are told, a picture for when they are gone."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
 from importlib.resources import files
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 
 from retitlekit.errors import RetitlekitError
-from retitlekit.html import visible
+from retitlekit.html import card, visible
+
+if TYPE_CHECKING:
+    import ipywidgets
+    from IPython.display import DisplayHandle
 
 LONGEST = 2_000
 """Characters of a title that travel; the rest is counted."""
@@ -41,6 +45,52 @@ def told(handler: Handler) -> Handler:
             raise
 
     return telling  # type: ignore[return-value]
+
+
+def show(widget: ipywidgets.DOMWidget, text: str, still: str) -> DisplayHandle | None:
+    """Display a widget, and under it what is seen where the widget is not: a still picture of it.
+
+    A notebook keeps no widgets, only their ids: opened again without the kernel that had them, JupyterLab shows an
+    error in their place. The still has a style sheet that hides whichever of the two is not wanted.
+
+    Parameters
+    ----------
+    widget : ipywidgets.DOMWidget
+        Anything that ipywidgets can show, a box of views too.
+    text : str
+        For a terminal.
+    still : str
+        HTML whose text went through `escape`.
+
+    Returns
+    -------
+    IPython.display.DisplayHandle or None
+        Whose `update` takes ``{"text/html": picture(widget, still)}``; None in a terminal.
+    """
+    from IPython import get_ipython
+    from IPython.display import display
+
+    widget.add_class(f"rk-live-{widget.model_id}")
+    reference = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+    bundle = {"application/vnd.jupyter.widget-view+json": reference, "text/plain": text}
+    if not hasattr(get_ipython(), "kernel"):
+        display(bundle, raw=True)
+        return None
+    display({**bundle, "text/html": ""}, raw=True)  # readers without widgets take the empty text, and then the still
+    return display({"text/html": picture(widget, still), "text/plain": ""}, raw=True, display_id=True)
+
+
+def picture(widget: ipywidgets.DOMWidget, still: str) -> str:
+    """The HTML of a still; in JupyterLab it waits a moment for its widget."""
+    live, own = f".rk-live-{widget.model_id}", f"rk-still-{widget.model_id}"
+    style = (
+        f"body:has({live}) .{own} {{ display: none; }}"
+        f".jp-OutputArea-child:not(:has({live})):has(+ .jp-OutputArea-child .{own}) {{ display: none; }}"
+        f".jp-NotebookPanel .{own} {{ overflow: hidden; animation: rk-wait 1s; }}"
+        "@keyframes rk-wait { from, to { max-height: 0; } }"
+    )
+    gone = '<p class="rk-told">A still picture: the kernel that drew it is gone. To work with it, run its cell.</p>'
+    return f'<div class="{own}">{card(gone, style)}{still}</div>'
 
 
 def cut(text: object, longest: int = LONGEST) -> str:
