@@ -13,8 +13,8 @@ import os
 import re
 import threading
 import warnings
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import anywidget
 import numpy as np
@@ -30,10 +30,7 @@ from retitlekit.sheet import ONLY, Outcome, Sheet
 from retitlekit.sidebyside import Comparison
 from retitlekit.sweeps import Job, start
 from retitlekit.titles import word_diff
-from retitlekit.widgets.view import LONGEST, cut, picture, show, source, told
-
-if TYPE_CHECKING:
-    from IPython.display import DisplayHandle
+from retitlekit.widgets.view import LONGEST, cut, show, source, told
 
 _FIRST_PAGE, _LONGEST_PAGE = 24, 400
 _LONGEST_TEXT = 50_000
@@ -97,7 +94,7 @@ class Grid(anywidget.AnyWidget):
         self.one_at_a_time = threading.RLock()
         self._order = sheet.select()
         self._thoughts: dict[str, tuple[bool, str]] | None = None
-        self._handle: DisplayHandle | None = None
+        self._replace_still: Callable[[str], None] | None = None  # once it is displayed
         super().__init__(head=self._told_head(), first=self._page(0, _FIRST_PAGE), total=len(self._order))
         self.on_msg(self._heard)
         self.observe(self._select, names=["query", "only", "within", "sort", "descending", "blind"])
@@ -181,7 +178,7 @@ class Grid(anywidget.AnyWidget):
         return self._blindly() or str(self.comparison)
 
     def _ipython_display_(self) -> None:
-        self._handle = show(self, repr(self), self._still())
+        self._replace_still = show(self, repr(self), self._still())
 
     def _still(self) -> str:
         blindly = self._blindly()
@@ -318,8 +315,8 @@ class Grid(anywidget.AnyWidget):
     @told
     def _redraw_still(self, _: object = None) -> None:
         """What stands below the grid tells no more than the grid does."""
-        if self._handle is not None:
-            self._handle.update({"text/html": picture(self, self._still()), "text/plain": ""}, raw=True)
+        if self._replace_still is not None:
+            self._replace_still(self._still())
 
     @told
     def _redraw(self, _: object = None) -> None:

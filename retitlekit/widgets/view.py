@@ -1,20 +1,17 @@
-"""What all views share: their scripts, text that may travel, problems that are told, a picture for when they are gone."""
+"""What views share: scripts, text that may travel, problems that are told, and a still for when they are gone."""
 
 from __future__ import annotations
 
 import functools
+import uuid
 from collections.abc import Callable
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import pandas as pd
 
 from retitlekit.errors import RetitlekitError
 from retitlekit.html import card, visible
-
-if TYPE_CHECKING:
-    import ipywidgets
-    from IPython.display import DisplayHandle
 
 LONGEST = 2_000
 """Characters of a title that travel; the rest is counted."""
@@ -47,7 +44,7 @@ def told(handler: Handler) -> Handler:
     return telling  # type: ignore[return-value]
 
 
-def show(widget: ipywidgets.DOMWidget, text: str, still: str) -> DisplayHandle | None:
+def show(widget: Any, text: str, still: str) -> Callable[[str], None]:
     """Display a widget, and under it what is seen where the widget is not: a still picture of it.
 
     A notebook keeps no widgets, only their ids: opened again without the kernel that had them, JupyterLab shows an
@@ -64,24 +61,27 @@ def show(widget: ipywidgets.DOMWidget, text: str, still: str) -> DisplayHandle |
 
     Returns
     -------
-    IPython.display.DisplayHandle or None
-        Whose `update` takes ``{"text/html": picture(widget, still)}``; None in a terminal.
+    callable
+        Takes another still, to be seen from then on.
     """
-    from IPython import get_ipython
-    from IPython.display import display
+    import IPython.display
 
+    screen: Any = IPython.display
     widget.add_class(f"rk-live-{widget.model_id}")
     reference = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
-    bundle = {"application/vnd.jupyter.widget-view+json": reference, "text/plain": text}
-    if not hasattr(get_ipython(), "kernel"):
-        display(bundle, raw=True)
-        return None
-    display({**bundle, "text/html": ""}, raw=True)  # readers without widgets take the empty text, and then the still
-    return display({"text/html": picture(widget, still), "text/plain": ""}, raw=True, display_id=True)
+    bundle: dict[str, Any] = {"application/vnd.jupyter.widget-view+json": reference, "text/plain": text}
+    if not hasattr(IPython.get_ipython(), "kernel"):
+        screen.display(bundle, raw=True)
+        return lambda _: None
+    bundle["text/html"] = ""  # what has no widgets takes this, and then the still
+    screen.display(bundle, raw=True)
+    name = f"still-{uuid.uuid4().hex}"
+    screen.display(_picture(widget, still), raw=True, display_id=name)
+    return lambda still: screen.update_display(_picture(widget, still), raw=True, display_id=name)
 
 
-def picture(widget: ipywidgets.DOMWidget, still: str) -> str:
-    """The HTML of a still; in JupyterLab it waits a moment for its widget."""
+def _picture(widget: Any, still: str) -> dict[str, str]:
+    """A still as it is displayed; in JupyterLab it waits a moment for its widget."""
     live, own = f".rk-live-{widget.model_id}", f"rk-still-{widget.model_id}"
     style = (
         f"body:has({live}) .{own} {{ display: none; }}"
@@ -90,7 +90,7 @@ def picture(widget: ipywidgets.DOMWidget, still: str) -> str:
         "@keyframes rk-wait { from, to { max-height: 0; } }"
     )
     gone = '<p class="rk-told">A still picture: the kernel that drew it is gone. To work with it, run its cell.</p>'
-    return f'<div class="{own}">{card(gone, style)}{still}</div>'
+    return {"text/html": f'<div class="{own}">{card(gone, style)}{still}</div>', "text/plain": ""}
 
 
 def cut(text: object, longest: int = LONGEST) -> str:

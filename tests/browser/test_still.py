@@ -83,7 +83,7 @@ def test_opened_by_somebody_else(saved: Notebook, lab_root: Path, lab: Lab) -> N
 
 
 def test_as_a_web_page(saved: Notebook, lab_root: Path, lab: Lab) -> None:
-    """nbconvert's page shows titles and differences once, with no network and no kernel."""
+    """The page of nbconvert shows titles and differences once, with no network and no kernel."""
     path = next(each for each in lab_root.glob("*.ipynb") if each.name in saved.page.url)
     convert = [sys.executable, "-m", "nbconvert", "--to", "html", str(path)]
     subprocess.run(convert, check=True, capture_output=True)
