@@ -1,6 +1,6 @@
 // Titles side by side: only the rows in sight are in the page, and only those near it were ever sent.
 
-const PAGE = 24, AHEAD = 300, PATIENCE_MS = 4000, TYPING_MS = 60;
+const PAGE = 24, AHEAD = 300, PATIENCE_MS = 4000, TYPING_MS = 40;
 const HELP = [
   ["↑ ↓ ← →", "move; j and k too"], ["Enter", "open the row: article, messages, completion"], ["Esc", "close"],
   ["/", "search"], ["b", "compare the others with this variant"], ["h", "hide this variant"], ["m", "mark names and numbers"],
@@ -201,9 +201,9 @@ function render({ model, el: host, signal }) {
   const ask = (from, to) => {
     for (let page = Math.floor(from / PAGE); page * PAGE < to; page++) {
       const start = page * PAGE, stop = Math.min(total, start + PAGE);
-      let missing = false;
-      for (let at = start; at < stop && !missing; at++) missing = !rows.has(at);
-      if (missing && !asked.has(page)) { asked.add(page); tell({ kind: "page", start, stop }); }
+      let first = start;
+      while (first < stop && rows.has(first)) first++;
+      if (first < stop && !asked.has(page)) { asked.add(page); tell({ kind: "page", start: first, stop }); }
     }
   };
   const draw = () => {

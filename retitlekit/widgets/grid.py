@@ -25,14 +25,14 @@ from retitlekit.errors import FrameError, RetitlekitWarning
 from retitlekit.figures import number_claims
 from retitlekit.html import card, escape, visible
 from retitlekit.names import name_claims
-from retitlekit.notes import add_note, read_notes
+from retitlekit.notes import add_note, last_notes, read_notes
 from retitlekit.sheet import ONLY, Outcome, Sheet
 from retitlekit.sidebyside import Comparison
 from retitlekit.sweeps import Job, start
 from retitlekit.titles import word_diff
 from retitlekit.widgets.view import LONGEST, cut, show, source, told
 
-_FIRST_PAGE, _LONGEST_PAGE = 24, 400
+_FIRST_PAGE, _LONGEST_PAGE = 12, 400
 _LONGEST_TEXT = 50_000
 _AGAINST = ("original", "baseline", "both", "nothing")
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -191,7 +191,7 @@ class Grid(anywidget.AnyWidget):
     # -- what the view is told
 
     def _told_head(self) -> dict[str, Any]:
-        totals = self._sheet.totals()
+        totals = self._sheet.totals
         names = [[visible(part) for part in parts] for parts in self._sheet.names]
         return {
             "rows": self._sheet.n_rows,
@@ -225,8 +225,7 @@ class Grid(anywidget.AnyWidget):
         rows = [int(number) for number in self._order[start : min(stop, start + _LONGEST_PAGE)]]
         told = []
         details = self.details and not self.blind if details is None else details  # costs tell models apart
-        for row, cells in zip(rows, self._sheet.cells(rows), strict=True):
-            label, detail = self._sheet.label(row)
+        for row, (label, detail), cells in zip(rows, self._sheet.labels(rows), self._sheet.cells(rows), strict=True):
             base = cells[self.baseline] if 0 <= self.baseline < len(cells) and not self.blind else []
             titles = [each.title for each in base if each.title is not None]
             told.append(
@@ -285,11 +284,12 @@ class Grid(anywidget.AnyWidget):
         body = str(self.frame["body"].iloc[outcome.trials[0]] or "") if "body" in self.frame else ""
         claimed: dict[str, str] = {}
         dropped: list[str] = []
-        for claims in (name_claims, number_claims):
-            here, lost = claims(title, original, body), claims(original, title)
-            if here is not None and (body or claims is number_claims):
+        for claims in (name_claims, number_claims) if body else (number_claims,):
+            if (here := claims(title, original, body)) is not None:
                 claimed |= {word: "invented" if word in here.unsupported else "kept" for word in here.made}
-            dropped += lost.unsupported if lost is not None else ()
+        for claims in (name_claims, number_claims):
+            if (lost := claims(original, title)) is not None:
+                dropped += lost.unsupported
         return claimed, [visible(word) for word in dropped]
 
     def _figures(self, outcome: Outcome) -> list[str]:
@@ -374,7 +374,7 @@ class Grid(anywidget.AnyWidget):
                     entry["messages"] = _messages(trial.get("messages"))
                     entry["figures"] = self._figures(outcome)
                 entries.append(entry)
-        label, detail = self._sheet.label(row)
+        ((label, detail),) = self._sheet.labels([row])
         return {"label": cut(label), "detail": cut(detail), "entries": entries, **article}
 
     def _thought(self, outcome: Outcome) -> tuple[bool, str]:
@@ -382,10 +382,8 @@ class Grid(anywidget.AnyWidget):
         if "trial_id" not in self.frame:
             return False, ""
         if self._thoughts is None:
-            told = read_notes(self._store)
             self._thoughts = {
-                str(trial): (bool(flag), str(note))
-                for trial, flag, note in told[["trial_id", "flagged", "note"]].itertuples(index=False)
+                trial: (bool(told["flagged"]), str(told["note"])) for trial, told in last_notes(self._store).items()
             }
         if not self._thoughts:
             return False, ""
