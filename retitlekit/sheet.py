@@ -130,7 +130,7 @@ class Sheet:
 
     def labels(self, rows: Sequence[int]) -> list[tuple[str, str]]:
         """What some rows are called, each with a smaller line below it."""
-        first = self.frame[[self.rows, "original_title"]].iloc[self._first[list(rows)]]
+        first = self.frame[list({self.rows, "original_title"})].iloc[self._first[list(rows)]]
         values = plain(first, self.rows)
         if self.rows != "article":
             return [(name(self.rows, value), "") for value in values]
@@ -271,15 +271,12 @@ class Sheet:
                 known = ~np.isnan(values)
                 variant, values = self.variant[known], values[known]
                 n = np.bincount(variant, minlength=len(told))
-                if column == "latency_s":  # the median
-                    order = np.lexsort((values, variant))
-                    last = np.cumsum(n) - 1
-                    middles = (
-                        (values[order[last - n // 2]] + values[order[last - (n - 1) // 2]]) / 2 if len(order) else n
-                    )
+                if column == "latency_s" and len(values):  # the median
+                    ordered, last = values[np.lexsort((values, variant))], np.cumsum(n) - 1
+                    figures = (ordered[last - n // 2] + ordered[last - (n - 1) // 2]) / 2
                 else:
-                    middles = np.bincount(variant, values, minlength=len(told))
-                for parts, count, value in zip(told, n.tolist(), middles.tolist(), strict=True):
+                    figures = np.bincount(variant, values, minlength=len(told))
+                for parts, count, value in zip(told, n.tolist(), figures.tolist(), strict=True):
                     if count:
                         parts.append(_total(column, value, count))
         return [" · ".join(parts) for parts in told]
@@ -513,7 +510,7 @@ def _in_order(codes: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], N
 
 def _codes(column: pd.Series[Any]) -> tuple[NDArray[np.int64], int]:
     if isinstance(column.dtype, pd.CategoricalDtype):
-        return column.cat.codes.to_numpy(np.int64), len(column.cat.categories)
+        return column.cat.codes.to_numpy().astype(np.int64), len(column.cat.categories)
     codes, values = pd.factorize(column)
     return codes.astype(np.int64), len(values)
 

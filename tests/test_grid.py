@@ -106,6 +106,34 @@ def test_hidden_variants_are_left_out() -> None:
     assert [1, 1, 1] == [len(row["cells"]) for row in grid.first]
 
 
+def test_the_order_of_variants() -> None:
+    """Variants stand in the order chosen, those not named after them, the baseline before all; exports follow."""
+    frame = frame_of(*({"prompt": prompt} for prompt in ("one", "two", "three")))
+    grid, _ = opened(frame)
+    grid.order = [2, 0]
+    assert ["three", "one", "two"] == grid.to_frame().columns.tolist()[1:]
+    grid.baseline = 1
+    assert ["two", "three", "one"] == grid.to_frame().columns.tolist()[1:]
+
+
+def test_what_comes_late_means_what_was_seen(tmp_path: Path) -> None:
+    """A flag for a cell of an earlier view goes to the title that stood there; of a view long gone it is refused."""
+    grid, sent = opened(wide(), store=tmp_path)
+    grid.sort, grid.descending = "cost_usd", True
+    grid.order = [1, 0]
+    says(grid, kind="flag", view=0, at=0, cell=0)
+    says(grid, kind="flag", view=grid.view, at=0, cell=0)
+    grid.blind = True
+    says(grid, kind="note", view=grid.view - 1, at=2, cell=0, text="late")
+    assert ["t0", "t5", "t1"] == grid.notes.trial_id.tolist()
+
+    for _ in range(40):
+        grid.details = not grid.details
+    says(grid, kind="flag", view=0, at=0, cell=0)
+    assert "nothing was done" in sent[-1]["text"]
+    assert 3 == len(grid.notes)
+
+
 def test_parts_of_a_title() -> None:
     """Kept, new and gone words are told apart; names are kept or invented; what is dropped is listed."""
     grid, _ = opened(frame_of({"title": "Kim meets Trump in Moscow"}))

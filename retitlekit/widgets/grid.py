@@ -34,6 +34,7 @@ from retitlekit.widgets.view import LONGEST, cut, show, source, told
 
 _FIRST_PAGE, _LONGEST_PAGE = 12, 400
 _LONGEST_TEXT = 50_000
+_SEEN = 32  # views whose clicks may still come in
 _AGAINST = ("original", "baseline", "both", "nothing")
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -55,6 +56,8 @@ class Grid(anywidget.AnyWidget):
         A column to sort by ("" is plan order), `descending` or not.
     hidden : list of int
         Variants that are not shown.
+    order : list of int
+        Variants in the order shown; those that it leaves out follow. The baseline always comes first.
     baseline : int
         The variant that the others are compared with; -1 is none.
     against : str
@@ -80,6 +83,7 @@ class Grid(anywidget.AnyWidget):
     sort = t.Unicode("").tag(sync=True)
     descending = t.Bool(False).tag(sync=True)
     hidden = t.List(t.Int()).tag(sync=True)
+    order = t.List(t.Int()).tag(sync=True)
     baseline = t.Int(-1).tag(sync=True)
     against = t.Enum(_AGAINST, "original").tag(sync=True)
     marks = t.Bool(True).tag(sync=True)
@@ -95,11 +99,12 @@ class Grid(anywidget.AnyWidget):
         self._order = sheet.select()
         self._thoughts: dict[str, tuple[bool, str]] | None = None
         self._replace_still: Callable[[str], None] | None = None  # once it is displayed
+        self._seen = {0: (self._order, self._places)}
         super().__init__(head=self._told_head(), first=self._page(0, _FIRST_PAGE), total=len(self._order))
         self.on_msg(self._heard)
         self.observe(self._select, names=["query", "only", "within", "sort", "descending", "blind"])
         self.observe(self._redraw_still, names="blind")
-        self.observe(self._redraw, names=["hidden", "baseline", "against", "marks", "details", "seed"])
+        self.observe(self._redraw, names=["hidden", "order", "baseline", "against", "marks", "details", "seed"])
 
     # -- what Python reads
 
@@ -159,7 +164,7 @@ class Grid(anywidget.AnyWidget):
             rows += self._page(first, self.total, details=True)
         means = self._sheet.means()
         for at, row in enumerate(rows):
-            opened = self._opened(at)
+            opened = self._opened(int(self._order[at]))
             row["opened"] = {"body": opened.get("body", ""), "entries": opened["entries"]}
             row["figures"] = {metric: values[at] for metric, values in means.items()}
         return {"head": {**self.head, "static": True}, "rows": rows}
@@ -168,9 +173,11 @@ class Grid(anywidget.AnyWidget):
         """Show another state of the same sweep, such as that of a job under way; what was chosen stays."""
         sheet = Sheet(frame, self._sheet.rows, self._sheet.columns)
         known = sheet.names == self._sheet.names
+        if not known or not np.array_equal(sheet.row, self._sheet.row):
+            self._seen.clear()
         self._sheet, self.comparison = sheet, Comparison(sheet, self.comparison.limit)
         if not known:
-            self.hidden, self.baseline, self.within = [], -1, -1
+            self.hidden, self.order, self.baseline, self.within = [], [], -1, -1
         self._select()
         self._redraw_still()
 
@@ -212,14 +219,18 @@ class Grid(anywidget.AnyWidget):
 
     def _shown(self) -> list[int]:
         """The variants in the order shown: the baseline first."""
+        place = {n: at for at, n in reversed(list(enumerate(self.order)))}
         numbers = [n for n in range(len(self._sheet.names)) if n not in set(self.hidden)]
-        return sorted(numbers, key=lambda n: n != self.baseline)
+        return sorted(numbers, key=lambda n: (n != self.baseline, place.get(n, len(place))))
 
-    def _places(self, row: int) -> list[int]:
-        """The variants of a row in the order shown."""
+    @property
+    def _places(self) -> Callable[[int], list[int]]:
+        """Tells for a row the variants in the order shown; goes on telling it when that has changed."""
         if not self.blind:
-            return self._shown()
-        return [int(n) for n in np.random.default_rng([self.seed, row]).permutation(len(self._sheet.names))]
+            shown = self._shown()
+            return lambda _: shown
+        count, seed = len(self._sheet.names), self.seed
+        return lambda row: [int(n) for n in np.random.default_rng([seed, row]).permutation(count)]
 
     def _page(self, start: int, stop: int, *, details: bool | None = None) -> list[dict[str, Any]]:
         rows = [int(number) for number in self._order[start : min(stop, start + _LONGEST_PAGE)]]
@@ -331,6 +342,8 @@ class Grid(anywidget.AnyWidget):
                 self.head = head
             self.first, self.total = self._page(0, _FIRST_PAGE), len(self._order)
             self.view, self.keep = self.view + 1, keep
+        self._seen[self.view] = self._order, self._places
+        self._seen.pop(self.view - _SEEN, None)
 
     @told
     def _heard(self, _: object, message: Mapping[str, Any], __: object) -> None:
@@ -343,20 +356,29 @@ class Grid(anywidget.AnyWidget):
             self.send({"kind": "here"})
             self._sheet.warm()
         elif kind == "open":
-            self.send({"kind": "opened", "at": message["at"], **self._opened(int(message["at"]))})
+            self.send(
+                {"kind": "opened", "view": self.view, "at": message["at"], **self._opened(self._meant(message)[0])}
+            )
         elif kind in ("flag", "note"):
             self._note(message)
         elif kind == "retry":
             self._retry(message)
 
-    def _outcome(self, message: Mapping[str, Any]) -> Outcome:
-        row = int(self._order[int(message["at"])])
-        cells = self._sheet.cells([row])[0]
-        return cells[self._places(row)[int(message["cell"])]][int(message.get("outcome", 0))]
+    def _meant(self, message: Mapping[str, Any]) -> tuple[int, list[int]]:
+        """The row that a message is about and its variants in order, as they stood where it was sent."""
+        view = int(message.get("view", self.view))
+        if view != self.view and view not in self._seen:
+            raise FrameError("the rows have changed meanwhile: nothing was done")
+        order, variants = self._seen.get(view, (self._order, self._places))
+        row = int(order[int(message["at"])])
+        return row, variants(row)
 
-    def _opened(self, at: int) -> dict[str, Any]:
+    def _outcome(self, message: Mapping[str, Any]) -> Outcome:
+        row, variants = self._meant(message)
+        return self._sheet.cells([row])[0][variants[int(message["cell"])]][int(message.get("outcome", 0))]
+
+    def _opened(self, row: int) -> dict[str, Any]:
         """All that is known of a row: the article, and behind each title what was sent and what came."""
-        row = int(self._order[at])
         cells = self._sheet.cells([row])[0]
         entries = []
         article: dict[str, str] = {}
@@ -402,7 +424,7 @@ class Grid(anywidget.AnyWidget):
         trial = str(self.frame["trial_id"].iloc[outcome.trials[0]])
         add_note(self._store, trial, flagged=flagged, note=note)
         self._thoughts = {**(self._thoughts or {}), trial: (flagged, note)}
-        self._resend(int(message["at"]))
+        self._resend(self._meant(message)[0])
 
     def _retry(self, message: Mapping[str, Any]) -> None:
         """Send again the trials of a cell that brought no title, while the kernel stays free."""
@@ -428,8 +450,9 @@ class Grid(anywidget.AnyWidget):
             frame[column] = pd.Series(values, index=frame.index).astype(again[column].dtype)
         self.update(frame)
 
-    def _resend(self, at: int) -> None:
-        self.send({"kind": "page", "view": self.view, "start": at, "rows": self._page(at, at + 1)})
+    def _resend(self, row: int) -> None:
+        for at in np.flatnonzero(self._order == row).tolist():
+            self.send({"kind": "page", "view": self.view, "start": at, "rows": self._page(at, at + 1)})
 
 
 # ---- text that travels

@@ -18,7 +18,7 @@ class Answers {
   constructor({ head, rows }) {
     this.rows = rows;
     this.handlers = new Map();
-    this.values = { head, total: rows.length, view: 0, query: "", only: [], within: -1, sort: "", descending: false, hidden: [],
+    this.values = { head, total: rows.length, view: 0, query: "", only: [], within: -1, sort: "", descending: false, hidden: [], order: [],
       baseline: -1, against: "original", marks: true, details: false, blind: false };
     this.order = rows.map((_, number) => number);
     this.values.first = this.page(0, 24);
@@ -48,8 +48,8 @@ class Answers {
     }
   }
   shown() {
-    const { head, hidden } = this.values;
-    return head.variants.map((_, number) => number).filter((number) => !hidden.includes(number));
+    const { head, hidden, order } = this.values, place = (number) => (order.includes(number) ? order.indexOf(number) : order.length);
+    return head.variants.map((_, number) => number).filter((number) => !hidden.includes(number)).sort((a, b) => place(a) - place(b) || a - b);
   }
   choose() {
     const { query, only, within, sort, descending } = this.values, wanted = query.trim().toLowerCase();
