@@ -116,7 +116,7 @@ function render({ model, el: host, signal }) {
     const parts = [search, only, order], still = told.static;
     if (!model.get("blind")) {
       parts.splice(1, 0, select("in", [["-1", "all variants"], ...variants], String(model.get("within")), (value) => set("within", +value)));
-      const against = select("Differences to", [["original", "the original"], ...(still ? [] : [["baseline", "the baseline"], ["both", "both"]]), ["nothing", "nothing"]], model.get("against"), (value) => set("against", value));
+      const against = select("Differences to", [["original", "the original"], ...(still && told.baseline < 0 ? [] : [["baseline", "the baseline"], ["both", "both"]]), ["nothing", "nothing"]], model.get("against"), (value) => set("against", value));
       const base = select("Baseline", [["-1", "none"], ...variants], String(model.get("baseline")), (value) => setBaseline(+value));
       const columns = el("details", "rk-columns"), summary = quiet(el("summary", "rk-button", "Columns"));
       columns.append(summary);

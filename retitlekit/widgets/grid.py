@@ -14,6 +14,7 @@ import re
 import threading
 import warnings
 from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import Any
 
 import anywidget
@@ -156,18 +157,21 @@ class Grid(anywidget.AnyWidget):
         Returns
         -------
         dict
-            `head`; and `rows`, each with its `cells`, the panel that opens as `opened`, and as `figures` the mean of
-            each metric for each variant.
+            `head`; and `rows`, each with its `cells` in the order of the variants, the panel that opens as `opened`,
+            and as `figures` the mean of each metric for each variant.
         """
-        rows = []
+        rows: list[dict[str, Any]] = []
         for first in range(0, self.total, _LONGEST_PAGE):
             rows += self._page(first, self.total, details=True)
-        means = self._sheet.means()
+        means, places = self._sheet.means(), self._shown()
         for at, row in enumerate(rows):
             opened = self._opened(int(self._order[at]))
+            for entry in opened["entries"]:
+                entry["cell"] = places[entry["cell"]]
+            row["cells"] = [cell for _, cell in sorted(zip(places, row["cells"], strict=True), key=itemgetter(0))]
             row["opened"] = {"body": opened.get("body", ""), "entries": opened["entries"]}
             row["figures"] = {metric: values[at] for metric, values in means.items()}
-        return {"head": {**self.head, "static": True}, "rows": rows}
+        return {"head": {**self.head, "static": True, "baseline": self.baseline}, "rows": rows}
 
     def update(self, frame: pd.DataFrame) -> None:
         """Show another state of the same sweep, such as that of a job under way; what was chosen stays."""

@@ -19,7 +19,7 @@ class Answers {
     this.rows = rows;
     this.handlers = new Map();
     this.values = { head, total: rows.length, view: 0, query: "", only: [], within: -1, sort: "", descending: false, hidden: [], order: [],
-      baseline: -1, against: "original", marks: true, details: false, blind: false };
+      baseline: head.baseline, against: head.baseline < 0 ? "original" : "both", marks: true, details: false, blind: false };
     this.order = rows.map((_, number) => number);
     this.values.first = this.page(0, 24);
   }
@@ -49,7 +49,8 @@ class Answers {
   }
   shown() {
     const { head, hidden, order } = this.values, place = (number) => (order.includes(number) ? order.indexOf(number) : order.length);
-    return head.variants.map((_, number) => number).filter((number) => !hidden.includes(number)).sort((a, b) => place(a) - place(b) || a - b);
+    return head.variants.map((_, number) => number).filter((number) => !hidden.includes(number))
+      .sort((a, b) => (b === head.baseline) - (a === head.baseline) || place(a) - place(b) || a - b);
   }
   choose() {
     const { query, only, within, sort, descending } = this.values, wanted = query.trim().toLowerCase();
@@ -76,6 +77,7 @@ class Answers {
     const dressed = (outcome) => {
       let parts = outcome.parts;
       if (parts && !marks) parts = parts.map((each) => each.map(([sign, text]) => [sign[0], text]));
+      if (parts && against !== "both") parts = against === "baseline" ? parts.slice(-1) : parts.slice(0, 1);
       if (parts && against === "nothing") parts = parts.map((each) => each.filter(([sign]) => sign[0] !== "-").map(([sign, text]) => [`=${sign.slice(1)}`, text]));
       return { ...outcome, parts, dropped: marks ? outcome.dropped : [], details: details ? outcome.details : [] };
     };

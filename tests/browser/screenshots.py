@@ -7,6 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Page
 
 from .lab import Lab, Notebook, running_lab, write_notebook
@@ -17,8 +18,9 @@ CELLS = (
 articles = rk.load_articles("data/articles.jsonl")
 prompts = rk.load_prompts("prompts")
 frame = rk.score(rk.sweep(prompts, articles, models=["baseline/lead-compress", "baseline/lexrank"], progress=False))
-rk.report(frame, "report.html", prompts=prompts)
-grid = rk.compare(frame[frame.prompt.isin(["contract", "limits"])])
+some = frame[frame.prompt.isin(["contract-lead", "limits", "question"])]
+rk.report(some, "report.html", prompts=prompts, baseline="contract-lead · baseline/lexrank")
+grid = rk.compare(some)
 grid.baseline, grid.against = 0, "both"
 grid""",
     "rk.vote(frame, voter='ana')",
@@ -39,14 +41,17 @@ def main(folder: str) -> None:
                 ran = _opened(lab, "views.ipynb", dark=dark)
                 grid, arena = ran.page.locator(".rk-grid"), ran.page.locator(".rk-arena")
                 _seen(ran.page, ".rk-grid del")
-                suffix = "_dark" if dark else ""
-                grid.screenshot(path=target / f"grid{suffix}.png")
-                arena.screenshot(path=target / f"arena{suffix}.png")
-            page = lab.browser.new_context(viewport={"width": 1200, "height": 1500}).new_page()
+                grid.screenshot(path=target / ("grid_dark.png" if dark else "grid.png"))
+                if not dark:
+                    arena.screenshot(path=target / "arena.png")
+            page = lab.browser.new_context(viewport={"width": 1200, "height": 1250}).new_page()
             page.goto((Path(root) / "report.html").as_uri())
             _seen(page, ".rk-outcome")
             page.evaluate("window.scrollTo(0, 0)")
             page.screenshot(path=target / "report.png")
+    for name in ("first_sweep", "grid", "grid_dark", "arena", "report"):
+        picture = target / f"{name}.png"
+        Image.open(picture).convert("RGB").quantize(96).save(picture, optimize=True)  # a third of the bytes
 
 
 def _opened(lab: Lab, path: str, *, dark: bool = False) -> Notebook:
