@@ -388,7 +388,7 @@ class Sheet:
 
         pc: Any = pyarrow.compute
         each, together, names = self._folded
-        pattern = re.escape(query.lower())  # a pattern is found faster than a plain text
+        pattern = re.escape(pc.utf8_lower(query).as_py())  # a pattern is found faster than a plain text
 
         def found(texts: Any) -> NDArray[np.bool_]:
             return np.asarray(pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False), dtype=bool)

@@ -73,7 +73,8 @@ def show(widget: Any, text: str, still: str) -> Callable[[str], None]:
     if not hasattr(IPython.get_ipython(), "kernel"):
         screen.display(bundle, raw=True)
         return lambda _: None
-    bundle["text/html"] = ""  # what has no widgets takes this, and then the still
+    # what has no widgets takes the empty text, and then the still
+    bundle |= {"text/html": "", "text/plain": text.partition("\n")[0]}
     screen.display(bundle, raw=True)
     name = f"still-{uuid.uuid4().hex}"
     screen.display(_picture(widget, still), raw=True, display_id=name)
