@@ -6,7 +6,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo lab test check tests browser screenshots benchmarks clean
+.PHONY: demo lab test check tests browser kernels screenshots benchmarks clean
 
 demo: $(VENV)/.ready
 	$(BIN)/retitlekit sweep --models baseline/prefix baseline/lead-compress baseline/lexrank \
@@ -29,6 +29,10 @@ tests: $(VENV)/.ready-dev
 browser: $(VENV)/.ready-dev
 	@if command -v chromium >/dev/null || [ -n "$$CI" ]; then $(BIN)/python -m pytest -m browser tests/browser; \
 	else echo "no chromium on this machine: the browser tests did not run (apt-get install chromium)"; fi
+
+# The Stop button in the kernels that people have; installs each of them apart (a minute).
+kernels: $(VENV)/.ready-dev
+	$(BIN)/python -m benchmarks.kernels
 
 screenshots: $(VENV)/.ready-dev
 	$(BIN)/python -m tests.browser.screenshots docs

@@ -9,7 +9,6 @@ the same run where they are installed; the project does not need them. Prints Ma
 from __future__ import annotations
 
 import importlib.util
-import json
 import statistics
 import sys
 import tempfile
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from tests.browser.lab import Notebook, running_lab
+from tests.browser.lab import Notebook, running_lab, write_notebook
 
 ROUNDS = 5
 SIZES = (10_000, 100_000)
@@ -117,18 +116,6 @@ def arrived(frame: Mapping[str, Any]) -> int:
     return len(frame["payloadData"]) * 3 // 4 if frame["opcode"] == 2 else len(frame["payloadData"])
 
 
-def written(path: Path, cells: list[str]) -> None:
-    """Write a notebook."""
-    kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
-    listed = [
-        {"cell_type": "code", "id": f"c{n}", "metadata": {}, "source": cell, "outputs": [], "execution_count": None}
-        for n, cell in enumerate(cells)
-    ]
-    path.write_text(
-        json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": kernel}, "cells": listed})
-    )
-
-
 def opened(
     notebook: Notebook, received: list[int], cells: Mapping[tuple[str, int], int]
 ) -> dict[tuple[str, int], list[Any]]:
@@ -150,9 +137,9 @@ def main() -> None:
     cells = [SETUP + "".join(f"import {each}\n" for each in libraries), *(GRIDS[a][0].format(n=n) for a, n in places)]
     vote = "rk.vote(frames[100], store=tempfile.mkdtemp(dir=kept))"
     with tempfile.TemporaryDirectory() as folder, running_lab(Path(folder)) as lab:
-        written(Path(folder) / "grid.ipynb", cells)
-        written(Path(folder) / "scroll.ipynb", [SETUP, GRIDS["retitlekit"][0].format(n=100_000)])
-        written(Path(folder) / "vote.ipynb", [SETUP, vote])
+        write_notebook(Path(folder) / "grid.ipynb", cells)
+        write_notebook(Path(folder) / "scroll.ipynb", [SETUP, GRIDS["retitlekit"][0].format(n=100_000)])
+        write_notebook(Path(folder) / "vote.ipynb", [SETUP, vote])
         notebook, received = lab.open("grid.ipynb"), []
         session = notebook.page.context.new_cdp_session(notebook.page)
         session.send("Network.enable")

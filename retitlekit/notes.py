@@ -51,6 +51,11 @@ def read_notes(folder: str | os.PathLike[str]) -> pd.DataFrame:
     """
     import pandas as pd
 
+    return pd.DataFrame(list(last_notes(folder).values()), columns=list(_COLUMNS)).astype(_COLUMNS)
+
+
+def last_notes(folder: str | os.PathLike[str]) -> dict[str, dict[str, Any]]:
+    """For each trial the note that counts, by its `trial_id`: what `read_notes` reads, without a frame."""
     path = Path(folder) / "notes.jsonl"
     found: dict[str, dict[str, Any]] = {}
     try:
@@ -64,4 +69,4 @@ def read_notes(folder: str | os.PathLike[str]) -> pd.DataFrame:
                 found[note["trial_id"]] = {name: note[name] for name in _COLUMNS}
         except (ValueError, KeyError, TypeError) as problem:
             raise StoreError(f"{path}:{number}: no note ({problem}); correct or delete the line") from problem
-    return pd.DataFrame(list(found.values()), columns=list(_COLUMNS)).astype(_COLUMNS)
+    return found

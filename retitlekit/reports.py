@@ -22,7 +22,7 @@ import pandas as pd
 import retitlekit
 from retitlekit.charts import intervals, scores
 from retitlekit.decide import leaderboard
-from retitlekit.errors import RetitlekitError
+from retitlekit.errors import FrameError, RetitlekitError
 from retitlekit.frame import check
 from retitlekit.html import escape, table
 from retitlekit.prompts import Prompt
@@ -38,6 +38,7 @@ def report(
     prompts: Mapping[str, Prompt] | Iterable[Prompt] = (),
     title: str = "Which prompt rewrites titles best?",
     columns: str | Sequence[str] | None = None,
+    baseline: str | None = None,
     store: str | os.PathLike[str] = ".retitlekit",
 ) -> Path:
     """Write one HTML file to send to a colleague: leaderboard, charts, grid, prompts, what was run and its cost.
@@ -59,6 +60,9 @@ def report(
     title : str
     columns : str or sequence of str, optional
         The columns that tell the variants apart, as for `compare`.
+    baseline : str, optional
+        The variant that is pinned at the left, and that differences are marked against beside the original title: its
+        name as at the head of its column, such as ``"contract"`` or ``"contract · openai/gpt-4o-mini"``.
     store : path-like
         Where flags and notes are kept; they are shown.
 
@@ -69,7 +73,7 @@ def report(
     Raises
     ------
     FrameError
-        When a column is missing.
+        When a column is missing, or no variant is called `baseline`.
     RetitlekitError
         When the file cannot be written.
 
@@ -94,7 +98,13 @@ def report(
         _prompts(listed),
         _run(frame),
     ]
-    page = _page(title, "".join(sections), _packed(Grid(sheet, store=store).everything()))
+    grid = Grid(sheet, store=store)
+    if baseline is not None:
+        heads = [" · ".join(parts) for parts in sheet.names]
+        if baseline not in heads:
+            raise FrameError(f"baseline={baseline!r}: the variants are {', '.join(map(repr, heads))}")
+        grid.baseline, grid.against = heads.index(baseline), "both"
+    page = _page(title, "".join(sections), _packed(grid.everything()))
     target = Path(path)
     try:
         target.write_text(page, encoding="utf-8")
@@ -144,7 +154,8 @@ def _decision(board: pd.DataFrame | None) -> str:
         "latency_s": ("seconds", "{:.2f}"),
         "verdict": ("verdict", "{}"),
     }
-    by = [str(each) for each in board.attrs.get("by", []) if each in board]
+    known = [str(each) for each in board.attrs.get("by", []) if each in board]
+    by = [each for each in known if board[each].nunique(dropna=False) > 1] or known[:1]
     kept = {each: told for each, told in shown.items() if each in board}
     rows = [
         [*(name(each, row[each]) for each in by), *(_figure(row[each], form) for each, (_, form) in kept.items())]
@@ -154,7 +165,8 @@ def _decision(board: pd.DataFrame | None) -> str:
     figures = [head for each, (head, _) in kept.items() if each != "verdict"]
     sentence = f'<p class="rk-answer">{escape(board.attrs["sentence"])}</p>' if "sentence" in board.attrs else ""
     confidence = board.attrs.get("confidence", 0.95)
-    note = f"From and to: {100 * confidence:.0f} % intervals; the article is the unit."
+    fixed = "".join(f" {name(each, board[each].iloc[0])}." for each in known if each not in by and len(board))
+    note = f"From and to: {100 * confidence:.0f} % intervals; the article is the unit.{fixed}"
     listed = table(rows, columns=heads, caption=note, figures=figures)
     return f'{sentence}<h2>Leaderboard</h2><div class="rk-scroll">{listed}</div>'
 

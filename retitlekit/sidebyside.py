@@ -65,8 +65,7 @@ class Comparison:
         names = [_line(" · ".join(parts)) for parts in self.sheet.names[:variants]]
         column = min(max(map(_width, names), default=0), width * 2 // 5)
         lines = [self._told]
-        for number, cells in enumerate(self.sheet.cells(range(rows))):
-            label, detail = self.sheet.label(number)
+        for (label, detail), cells in zip(self.sheet.labels(range(rows)), self.sheet.cells(range(rows)), strict=True):
             lines += ["", *_wrapped(_line(f"{label}  [{detail}]" if detail else label), width)]
             for variant, cell in zip(names, cells, strict=False):
                 told = [_line(_as_text(outcome)) for outcome in cell] or ["–"]
@@ -80,13 +79,12 @@ class Comparison:
         variants, rows = self._shown(_MOST_VARIANTS, _MOST_CELLS)
         corner = "original title" if self.sheet.rows == "article" else self.sheet.rows
         heads = [f'<th scope="col">{escape(corner)}</th>']
-        for (first, *rest), total in zip(self.sheet.names[:variants], self.sheet.totals(), strict=False):
+        for (first, *rest), total in zip(self.sheet.names[:variants], self.sheet.totals, strict=False):
             lines = "".join(f"<div>{escape(part)}</div>" for part in rest)
             below = f"<div><small>{escape(total)}</small></div>" if total else ""
             heads.append(f'<th scope="col" dir="auto">{escape(first)}{lines}{below}</th>')
         body = []
-        for number, cells in enumerate(self.sheet.cells(range(rows))):
-            label, detail = self.sheet.label(number)
+        for (label, detail), cells in zip(self.sheet.labels(range(rows)), self.sheet.cells(range(rows)), strict=True):
             small = f"<div><small>{escape(detail)}</small></div>" if detail else ""
             shown = "".join(f"<td>{_as_html(cell)}</td>" for cell in cells[:variants])
             body.append(f'<tr><th scope="row" dir="auto">{escape(label)}{small}</th>{shown}</tr>')

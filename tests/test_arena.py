@@ -145,7 +145,7 @@ def test_nothing_tells_who_wrote_what(tmp_path: Path) -> None:
     arena.send = lambda content, buffers=None: sent.append(content)
     says(arena, kind="vote", key=arena.pairs[0]["key"], winner="bad")
     says(arena, kind="vote", key=arena.pairs[0]["key"], winner="nonsense")
-    told = json.dumps([arena.get_state(), sent, repr(arena), arena._repr_mimebundle_()], default=str)
+    told = json.dumps([arena.get_state(), sent, repr(arena), arena._still()], default=str)
 
     assert "problem" == sent[-1]["kind"]
     assert "secret" not in told

@@ -72,6 +72,10 @@ def shown(grid: Grid) -> list[str]:
         ({"query": "title B"}, ["b"]),
         ({"query": "original"}, ["a", "b", "c"]),
         ({"query": "nothing like it"}, []),
+        ({"query": "one\nTitle a"}, []),
+        ({"query": "one.*two"}, []),
+        ({"query": "a two", "within": 0}, []),
+        ({"query": "a two", "within": 1}, ["a"]),
         ({"only": ["errors"]}, ["b"]),
         ({"only": ["failed"]}, ["a"]),
         ({"only": ["disagreeing"]}, ["a"]),
@@ -84,22 +88,50 @@ def shown(grid: Grid) -> list[str]:
 )
 def test_choosing_rows(choices: dict[str, Any], expected: list[str]) -> None:
     """What is searched, narrowed and sorted in the view is what `to_frame` gives, and the view is told."""
-    grid, sent = opened(wide())
+    grid, _ = opened(wide())
     for name, value in choices.items():
         setattr(grid, name, value)
 
-    assert expected == shown(grid)
-    assert not choices or (sent[-1]["kind"], sent[-1]["total"]) == ("view", len(expected))
+    assert expected == shown(grid) == [row["detail"] for row in grid.first]
+    assert (len(expected), len(choices)) == (grid.total, grid.view)
 
 
 def test_hidden_variants_are_left_out() -> None:
     """A hidden variant is neither sent nor exported; the baseline comes first."""
-    grid, sent = opened(wide())
+    grid, _ = opened(wide())
     grid.baseline = 1
     grid.hidden = [0]
 
     assert ["original_title", "two"] == grid.to_frame().columns.tolist()
-    assert [1, 1, 1] == [len(row["cells"]) for row in sent[-1]["rows"]]
+    assert [1, 1, 1] == [len(row["cells"]) for row in grid.first]
+
+
+def test_the_order_of_variants() -> None:
+    """Variants stand in the order chosen, those not named after them, the baseline before all; exports follow."""
+    frame = frame_of(*({"prompt": prompt} for prompt in ("one", "two", "three")))
+    grid, _ = opened(frame)
+    grid.order = [2, 0]
+    assert ["three", "one", "two"] == grid.to_frame().columns.tolist()[1:]
+    grid.baseline = 1
+    assert ["two", "three", "one"] == grid.to_frame().columns.tolist()[1:]
+
+
+def test_what_comes_late_means_what_was_seen(tmp_path: Path) -> None:
+    """A flag for a cell of an earlier view goes to the title that stood there; of a view long gone it is refused."""
+    grid, sent = opened(wide(), store=tmp_path)
+    grid.sort, grid.descending = "cost_usd", True
+    grid.order = [1, 0]
+    says(grid, kind="flag", view=0, at=0, cell=0)
+    says(grid, kind="flag", view=grid.view, at=0, cell=0)
+    grid.blind = True
+    says(grid, kind="note", view=grid.view - 1, at=2, cell=0, text="late")
+    assert ["t0", "t5", "t1"] == grid.notes.trial_id.tolist()
+
+    for _ in range(40):
+        grid.details = not grid.details
+    says(grid, kind="flag", view=0, at=0, cell=0)
+    assert "nothing was done" in sent[-1]["text"]
+    assert 3 == len(grid.notes)
 
 
 def test_parts_of_a_title() -> None:
@@ -116,10 +148,10 @@ def test_parts_of_a_title() -> None:
 @pytest.mark.parametrize(("against", "lines"), [("original", 1), ("baseline", 1), ("both", 2), ("nothing", 1)])
 def test_differences(against: str, lines: int) -> None:
     """Titles are compared with the original, with the baseline's title, with both or with nothing."""
-    grid, sent = opened(frame_of({"prompt": "one"}, {"prompt": "two", "title": "Kim meets Putin"}))
+    grid, _ = opened(frame_of({"prompt": "one"}, {"prompt": "two", "title": "Kim meets Putin"}))
     grid.baseline = 0
     grid.against = against
-    other = sent[-1]["rows"][0]["cells"][1][0]
+    other = grid.first[0]["cells"][1][0]
 
     assert lines == len(other["parts"])
     assert all("Kim meets Putin" == "".join(text for sign, text in parts if sign[0] != "-") for parts in other["parts"])
@@ -142,7 +174,7 @@ def test_a_page_is_what_was_asked_for() -> None:
     grid, sent = opened(frame)
     says(grid, kind="page", start=100, stop=150)
 
-    assert 24 == len(grid.first)
+    assert 12 == len(grid.first)
     assert (100, 50) == (sent[-1]["start"], len(sent[-1]["rows"]))
     assert "a100" == sent[-1]["rows"][0]["detail"]
     assert len(json.dumps(grid.get_state())) < 100_000
@@ -241,14 +273,15 @@ def test_a_failed_trial_is_sent_again(tmp_path: Path) -> None:
         asked = len(server.bodies)
         says(grid, kind="retry", at=0, cell=1, outcome=0)
         until = time.monotonic() + 10
-        while (len(sent) < 2 or grid.frame["status"].iloc[1] != "ok") and time.monotonic() < until:
+        while (not grid.view or grid.frame["status"].iloc[1] != "ok") and time.monotonic() < until:
             time.sleep(0.01)
 
     assert asked + 1 == len(server.bodies)
     assert ["ok", "ok"] == grid.frame.status.tolist()
     assert "A title at last" == grid.to_frame().iloc[0, 2]
     assert frame.dtypes.equals(grid.frame.dtypes)
-    assert ["status", "view"] == [each["kind"] for each in sent]
+    assert ["status"] == [each["kind"] for each in sent]
+    assert "problem" not in json.dumps(grid.first)
 
 
 @pytest.mark.parametrize(
@@ -272,12 +305,18 @@ def test_long_titles_are_cut() -> None:
 
 
 def test_without_a_view() -> None:
-    """In print and where there is no kernel it is a plain table, which stands beside the widget in the notebook."""
-    grid = rk.compare(frame_of({}))
-    data, _ = grid._repr_mimebundle_()
+    """In print it is a plain table."""
+    assert "Kim meets Putin" in repr(rk.compare(frame_of({})))
 
-    assert "Kim meets Putin" in repr(grid)
-    assert {"text/plain", "text/html", "application/vnd.jupyter.widget-view+json"} == set(data)
+
+def test_blind_in_print() -> None:
+    """A blind grid tells neither in print nor in the picture below it who wrote what, and sends no figures."""
+    grid, sent = opened(frame_of({"prompt": "secret-p", "cost_usd": 1.0}, {"prompt": "secret-q", "cost_usd": 2.0}))
+    grid.details = grid.blind = True
+    says(grid, kind="open", at=0)
+    told = json.dumps([grid.get_state(), sent, repr(grid), grid._still()], default=str)
+
+    assert [] == [word for word in ("secret", "$1", "$2") if word in told]
 
 
 def test_a_growing_sweep() -> None:

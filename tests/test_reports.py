@@ -52,6 +52,26 @@ def test_what_it_holds(frame: pd.DataFrame, tmp_path: Path) -> None:
     assert set(frame["body"]) == {row["opened"]["body"] for row in told["rows"]}
 
 
+def test_a_baseline(frame: pd.DataFrame, tmp_path: Path) -> None:
+    """With a baseline each title of the others is told twice, against the original and against the baseline's."""
+    told = rows_of(rk.report(frame, tmp_path / "r.html", baseline="contract-body").read_text(encoding="utf-8"))
+    plain = rows_of(rk.report(frame, tmp_path / "r.html").read_text(encoding="utf-8"))
+    names = [variant["name"] for variant in told["head"]["variants"]]
+    at = names.index(["contract-body"])
+
+    assert (at, -1) == (told["head"]["baseline"], plain["head"]["baseline"])
+    for row, before in zip(told["rows"], plain["rows"], strict=True):
+        (base,), (other,) = row["cells"][at], row["cells"][1 - at]
+        titles = ["".join(text for sign, text in parts if sign[0] != "+") for parts in other["parts"]]
+        assert base == before["cells"][at][0]
+        assert [row["label"], "".join(text for sign, text in base["parts"][0] if sign[0] != "-")] == titles
+        assert [entry["cell"] for entry in before["opened"]["entries"]] == sorted(
+            entry["cell"] for entry in row["opened"]["entries"]
+        )
+    with pytest.raises(rk.FrameError, match="the variants are 'limits', 'contract-body'"):
+        rk.report(frame, tmp_path / "r.html", baseline="nobody")
+
+
 def test_nothing_from_outside(frame: pd.DataFrame, tmp_path: Path) -> None:
     """The page may load nothing; the only script it may run is its own, by its hash."""
     page = rk.report(frame, tmp_path / "r.html").read_text(encoding="utf-8")

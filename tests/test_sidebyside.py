@@ -299,12 +299,32 @@ def test_wide_frame_refuses_two_trials_in_one_place() -> None:
         compare(pd.concat([sweep(), sweep()])).sheet.to_frame()
 
 
+def test_totals() -> None:
+    """Over each variant the share that passes, the median latency and the whole cost, of what is known of it."""
+    frame = frame_of(
+        trial(passed=True, latency_s=1.0, cost_usd=0.01),
+        trial(passed=False, latency_s=9.0, cost_usd=0.02, repeat=2),
+        trial(passed=True, latency_s=3.0, cost_usd=None, repeat=3),
+        trial(passed=None, latency_s=None, cost_usd=None, prompt="silent"),
+        trial(passed=False, latency_s=2.0, cost_usd=0.0, prompt="free"),
+        trial(passed=False, latency_s=4.0, cost_usd=0.0, prompt="free", repeat=2),
+    )
+
+    assert ["67 % pass · 3 s · $0.0300", "", "0 % pass · 3 s · $0"] == Sheet(frame).totals
+
+
+def test_rows_may_be_original_titles() -> None:
+    """Any column makes the rows, that of the original titles too."""
+    assert [(KIM, "")] == Sheet(frame_of(trial()), rows="original_title").labels([0])
+
+
 # ---- in a terminal
 
 
 def columns_of(line: str) -> int:
     """Columns of a terminal, told independently of the code under test."""
-    return sum(2 if unicodedata.east_asian_width(c) in "WF" else not unicodedata.combining(c) for c in line)
+    seen = [c for c in line if unicodedata.category(c) not in ("Mn", "Me", "Cf")]
+    return len(seen) + sum(unicodedata.east_asian_width(c) in "WF" for c in seen)
 
 
 def test_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

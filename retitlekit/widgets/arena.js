@@ -3,10 +3,10 @@
 const HELP = [["1 / ←", "left is better"], ["2 / →", "right is better"], ["0", "a tie"], ["b", "both bad"], ["u", "undo"], ["a", "the article"], ["?", "this help"]];
 const KEYS = { 1: "left", ArrowLeft: "left", 2: "right", ArrowRight: "right", 0: "tie", b: "bad" };
 
-const GONE = "The kernel does not answer: it is busy or gone. Votes up to here are kept; run the cell again to go on.";
+const GONE = "The kernel is gone. Votes up to here are kept; run the cell again to go on.", PATIENCE_MS = 4000;
 
 function render({ model, el: host, signal }) {
-  const root = quiet(el("div", "retitlekit rk-arena")), top = el("div", "rk-top"), told = el("span", "rk-dim"), original = el("h3");
+  const root = quiet(el("div", "retitlekit rk-arena")), top = el("div", "rk-top"), told = el("span", "rk-dim"), original = el("h3"), question = el("div", "rk-dim rk-question");
   const sides = el("div", "rk-sides"), bar = el("div", "rk-group"), text = el("div", "rk-article"), help = el("dl", "rk-help"), say = el("div", "rk-say");
   root.tabIndex = 0;
   root.setAttribute("role", "application");
@@ -16,15 +16,21 @@ function render({ model, el: host, signal }) {
   help.hidden = true;
   text.hidden = true;
   for (const [key, meaning] of HELP) help.append(el("dt", "", key), el("dd", "", meaning));
+  const keyed = (key, text, title, onclick) => {
+    const node = button(text, `${title} (${key})`, onclick);
+    node.setAttribute("aria-keyshortcuts", key);
+    node.dataset.key = key;
+    return node;
+  };
   const toggle = (node) => () => { node.hidden = !node.hidden; };
-  top.append(told, button("Article", "show the article (a)", () => { toggle(text)(); root.focus(); }), button("?", "keys", toggle(help)));
-  root.append(top, help, original, sides, bar, text, say);
+  top.append(told, keyed("a", "Article", "show the article", () => { toggle(text)(); root.focus(); }), button("?", "keys", toggle(help)));
+  root.append(top, help, question, original, sides, bar, text, say);
   host.append(root);
 
   let shown = null, since = 0, queue = model.get("pairs"), waiting = null;
   const voted = new Set();  // what was sent; the kernel may still list it
   const gone = () => { say.textContent = GONE; say.dataset.bad = "true"; };
-  const wait = () => { waiting ??= setTimeout(gone, 4000); };
+  const wait = () => { waiting ??= setTimeout(() => { waiting = null; (isBusy(model) ? wait : gone)(); }, PATIENCE_MS); };
   const vote = (winner) => {
     if (!shown) return;
     voted.add(shown.key);
@@ -58,14 +64,16 @@ function render({ model, el: host, signal }) {
     if (!shown) {
       original.textContent = queue.length ? "…" : "Every pair has been voted on. Thank you.";
       sides.replaceChildren();
-      bar.replaceChildren(button("Undo", "take the last vote back (u)", undo));
+      bar.replaceChildren(keyed("u", "Undo", "take the last vote back", undo));
+      question.textContent = "";
       text.textContent = "";
       return;
     }
+    question.textContent = "Which title is better for this article?";
     original.textContent = shown.original;
     text.textContent = shown.body;
     sides.replaceChildren(side("left", "1"), side("right", "2"));
-    bar.replaceChildren(button("Tie", "neither is better (0)", () => vote("tie")), button("Both bad", "a tie, and both are flagged (b)", () => vote("bad")), button("Undo", "take the last vote back (u)", undo));
+    bar.replaceChildren(keyed("0", "Tie", "neither is better", () => vote("tie")), keyed("b", "Both bad", "a tie, and both are flagged", () => vote("bad")), keyed("u", "Undo", "take the last vote back", undo));
     root.dataset.shown = String(+(root.dataset.shown ?? 0) + 1);
   };
   root.addEventListener("keydown", (event) => {
@@ -83,6 +91,7 @@ function render({ model, el: host, signal }) {
   on("change:progress", draw);
   on("comm_live_update", gone);
   on("msg:custom", (message) => {
+    if (message.kind === "here") heard();
     if (message.kind !== "problem") return;
     heard();
     voted.clear();  // what could not be kept is asked again
@@ -92,6 +101,8 @@ function render({ model, el: host, signal }) {
   });
   signal?.addEventListener("abort", () => clearTimeout(waiting));
   draw();
+  model.send({ kind: "ready" });
+  wait();
 }
 
 export default { render };

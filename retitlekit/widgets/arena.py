@@ -19,7 +19,7 @@ from retitlekit.html import card, escape
 from retitlekit.notes import add_note
 from retitlekit.pairs import all_pairs, doubt, next_pairs
 from retitlekit.votes import cast_vote, read_votes, undo_vote
-from retitlekit.widgets.view import cut, source, told
+from retitlekit.widgets.view import cut, show, source, told
 
 _AHEAD = 3  # pairs that the view holds, so that the next one shows at once, however fast somebody votes
 _LONGEST_BODY = 20_000  # characters
@@ -151,15 +151,16 @@ class Arena(anywidget.AnyWidget):
             seconds = message.get("seconds")
             known = None if seconds is None else float(seconds)
             self._cast(str(message.get("key")), str(message["winner"]), known)
+        elif message.get("kind") == "ready":
+            self.send({"kind": "here"})
 
     def __repr__(self) -> str:
         known = self.progress["doubt"]
         sure = "" if known is None else f", {100 * known:.0f} % doubt about the best"
         return f"<{self.progress['votes']} votes of {self.voter.partition(':')[2]}{sure}>"
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**options)
-        if not isinstance(bundle, tuple):
-            return bundle
-        plain = {"text/plain": repr(self), "text/html": card(f"<p>{escape(repr(self)[1:-1])}</p>")}
-        return {**bundle[0], **plain}, bundle[1]
+    def _ipython_display_(self) -> None:
+        show(self, repr(self), self._still())
+
+    def _still(self) -> str:
+        return card(f"<p>{escape(repr(self)[1:-1])}; they are kept.</p>")

@@ -1,9 +1,9 @@
 // Titles side by side: only the rows in sight are in the page, and only those near it were ever sent.
 
-const PAGE = 24, AHEAD = 300, PATIENCE_MS = 4000, TYPING_MS = 60;
+const PAGE = 24, AHEAD = 300, PATIENCE_MS = 4000, TYPING_MS = 40;
 const HELP = [
   ["↑ ↓ ← →", "move; j and k too"], ["Enter", "open the row: article, messages, completion"], ["Esc", "close"],
-  ["/", "search"], ["b", "compare the others with this variant"], ["h", "hide this variant"], ["m", "mark names and numbers"],
+  ["/", "search"], ["b", "compare the others with this variant"], ["h", "hide this variant"], ["< >", "move this variant; or drag its name"], ["− +", "make it narrower, wider; or drag its edge"], ["m", "mark names and numbers"],
   ["i", "cost, latency, tokens"], ["f", "flag"], ["n", "note"], ["c", "copy the title"], ["r", "retry a failed trial"], ["?", "this help"],
 ];
 
@@ -61,10 +61,11 @@ function render({ model, el: host, signal }) {
   let following = false;  // keys moved last: the active row stays in sight while rows around it arrive
   const take = (start, list) => list.forEach((row, n) => { rows.set(start + n, row); nodes.get(start + n)?.remove(); nodes.delete(start + n); });
   const set = (name, value) => { model.set(name, value); model.save_changes(); };
-  const gone = () => status("The kernel does not answer: it is busy or gone. What was fetched stays; run the cell again to go on.", true);
+  const gone = () => status("The kernel is gone. What was fetched stays; run the cell again to go on.", true);
+  const wait = () => { waiting = setTimeout(() => (isBusy(model) ? wait() : gone()), PATIENCE_MS); };
   const tell = (message) => {
     model.send(message);
-    waiting ??= setTimeout(gone, PATIENCE_MS);
+    if (!waiting) wait();
   };
   const heard = () => { clearTimeout(waiting); waiting = null; if (say.dataset.bad) status(""); };
   const status = (text, bad = false) => {
@@ -115,7 +116,7 @@ function render({ model, el: host, signal }) {
     const parts = [search, only, order], still = told.static;
     if (!model.get("blind")) {
       parts.splice(1, 0, select("in", [["-1", "all variants"], ...variants], String(model.get("within")), (value) => set("within", +value)));
-      const against = select("Differences to", [["original", "the original"], ...(still ? [] : [["baseline", "the baseline"], ["both", "both"]]), ["nothing", "nothing"]], model.get("against"), (value) => set("against", value));
+      const against = select("Differences to", [["original", "the original"], ...(still && told.baseline < 0 ? [] : [["baseline", "the baseline"], ["both", "both"]]), ["nothing", "nothing"]], model.get("against"), (value) => set("against", value));
       const base = select("Baseline", [["-1", "none"], ...variants], String(model.get("baseline")), (value) => setBaseline(+value));
       const columns = el("details", "rk-columns"), summary = quiet(el("summary", "rk-button", "Columns"));
       columns.append(summary);
@@ -146,15 +147,67 @@ function render({ model, el: host, signal }) {
 
   // ---- the head and the rows
 
-  const shown = () => {
-    const told = model.get("head"), hidden = new Set(model.get("hidden")), base = model.get("baseline");
-    const numbers = told.variants.map((_, number) => number);
+  const choose = () => {
+    const told = model.get("head"), hidden = new Set(model.get("hidden")), base = model.get("baseline"), order = model.get("order");
+    const numbers = told.variants.map((_, number) => number), place = (number) => (order.includes(number) ? order.indexOf(number) : order.length);
     if (model.get("blind")) return numbers;
-    return numbers.filter((number) => !hidden.has(number)).sort((a, b) => (b === base) - (a === base) || a - b);
+    return numbers.filter((number) => !hidden.has(number)).sort((a, b) => (b === base) - (a === base) || place(a) - place(b) || a - b);
+  };
+  let columns = choose();  // as the rows that are here have them; what is chosen shows when rows in that order have come
+  const shown = () => columns;
+  // a variant takes another place among those shown
+  const move = (number, to) => {
+    const rest = shown().filter((each) => each !== number), at = Math.max(0, Math.min(rest.length, to));
+    set("order", [...rest.slice(0, at), number, ...rest.slice(at)]);
+    return choose().indexOf(number);
+  };
+  const widths = new Map();  // of columns whose edge was dragged, in pixels
+  const layColumns = () => {
+    const tracks = shown().map((number) => (widths.has(number) ? `${widths.get(number)}px` : "14em"));
+    root.style.setProperty("--rk-columns", tracks.map((each) => (each === "14em" ? "minmax(14em, 1fr)" : each)).join(" "));
+    root.style.setProperty("--rk-wide", `calc(${["12em", ...tracks].join(" + ")})`);
+  };
+  const widen = (number, width) => {
+    widths.set(number, Math.max(96, Math.round(width)));
+    layColumns();
+    nodes = new Map();  // how tall they are now is to be measured
+    draw();
+  };
+  const grip = (cell, number) => {
+    const edge = el("span", "rk-edge");
+    edge.title = "drag to make it wider or narrower";
+    edge.onpointerdown = (event) => {
+      event.preventDefault();
+      event.stopPropagation();
+      edge.setPointerCapture(event.pointerId);
+      const start = event.clientX, width = cell.offsetWidth, way = getComputedStyle(cell).direction === "rtl" ? -1 : 1;
+      edge.onpointermove = (moved) => widen(number, width + way * (moved.clientX - start));
+      edge.onpointerup = () => { edge.onpointermove = null; };
+    };
+    cell.onpointerdown = (event) => {
+      if (event.button || model.get("blind")) return;
+      cell.setPointerCapture(event.pointerId);
+      const under = (at) => document.elementsFromPoint(at.clientX, at.clientY).find((each) => each.parentNode === head && each.dataset.variant);
+      let target = null;
+      cell.onpointermove = (moved) => {
+        const found = under(moved);
+        if (found === target || (!target && found === cell)) return;
+        target?.classList.remove("rk-drop");
+        target = found ?? null;
+        target?.classList.add("rk-drop");
+      };
+      cell.onpointerup = cell.onpointercancel = (up) => {
+        cell.onpointermove = null;
+        target?.classList.remove("rk-drop");
+        if (up.type === "pointerup" && target && target !== cell) move(number, shown().indexOf(+target.dataset.variant));
+      };
+    };
+    cell.dataset.variant = number;
+    cell.append(edge);
   };
   const drawHead = () => {
     const told = model.get("head"), numbers = shown();
-    root.style.setProperty("--rk-n", numbers.length);
+    layColumns();
     view.setAttribute("aria-colcount", numbers.length + 1);
     const corner = el("div", "rk-cell rk-first", told.corner);
     if (told.constants.length) corner.append(el("small", "", told.constants.join(" · ")));
@@ -163,6 +216,7 @@ function render({ model, el: host, signal }) {
       variant.name.forEach((part, n) => cell.append(el("div", n ? "rk-part" : "", part)));
       if (variant.total) cell.append(el("small", "", variant.total));
       if (number === model.get("baseline") && !model.get("blind")) cell.classList.add("rk-baseline");
+      grip(cell, number);
       return cell;
     });
     [corner, ...cells].forEach((cell, n) => { cell.setAttribute("role", "columnheader"); cell.setAttribute("aria-colindex", n + 1); });
@@ -200,9 +254,9 @@ function render({ model, el: host, signal }) {
   const ask = (from, to) => {
     for (let page = Math.floor(from / PAGE); page * PAGE < to; page++) {
       const start = page * PAGE, stop = Math.min(total, start + PAGE);
-      let missing = false;
-      for (let at = start; at < stop && !missing; at++) missing = !rows.has(at);
-      if (missing && !asked.has(page)) { asked.add(page); tell({ kind: "page", start, stop }); }
+      let first = start;
+      while (first < stop && rows.has(first)) first++;
+      if (first < stop && !asked.has(page)) { asked.add(page); tell({ kind: "page", start: first, stop }); }
     }
   };
   const draw = () => {
@@ -263,9 +317,9 @@ function render({ model, el: host, signal }) {
 
   // ---- the panel of one row
 
-  const open = () => { opened = active.row; tell({ kind: "open", at: active.row }); };
+  const open = () => { opened = active.row; tell({ kind: "open", view: version, at: active.row }); };
   const close = () => { opened = null; panel.hidden = true; view.focus(); };
-  const act = (kind, cell, outcome, text) => tell({ kind, at: opened ?? active.row, cell, outcome, text });
+  const act = (kind, cell, outcome, text) => tell({ kind, view: version, at: active.row, cell, outcome, text });
   const fold = (text, content) => {
     const node = el("details"), summary = quiet(el("summary", "", text));
     node.append(summary, ...content);
@@ -277,6 +331,7 @@ function render({ model, el: host, signal }) {
     let last = null;
     for (const entry of told.entries) {
       const at = entry.cell, block = el("article", "rk-entry");
+      const say = (kind, text) => tell({ kind, view: told.view, at: told.at, cell: at, outcome: entry.outcome, text });
       if (entry.variant !== last) block.append(el("h4", "", entry.variant));
       last = entry.variant;
       block.append(drawOutcome(entry, { same: "" }));
@@ -289,11 +344,11 @@ function render({ model, el: host, signal }) {
       note.value = entry.note ?? "";
       note.dataset.cell = at;
       note.onkeydown = (event) => { event.stopPropagation(); if (event.key === "Escape" || (event.key === "Enter" && !event.shiftKey)) { event.preventDefault(); view.focus(); } };
-      note.onblur = () => { if (note.value.trim() !== (entry.note ?? "")) act("note", at, entry.outcome, note.value); };
+      note.onblur = () => { if (note.value.trim() !== (entry.note ?? "")) say("note", note.value); };
       const row = el("div", "rk-group");
       if (!entry.problem) row.append(button("Copy", "copy the title (c)", () => copyText(titleOf(entry))));
-      if (!model.get("head").static) row.append(button("Flag", "flag, or take the flag away (f)", () => act("flag", at, entry.outcome)));
-      if (!model.get("head").static && (entry.problem || entry.reason)) row.append(button("Retry", "send it again (r): this may cost money", () => act("retry", at, entry.outcome)));
+      if (!model.get("head").static) row.append(button("Flag", "flag, or take the flag away (f)", () => say("flag")));
+      if (!model.get("head").static && (entry.problem || entry.reason)) row.append(button("Retry", "send it again (r): this may cost money", () => say("retry")));
       if (!model.get("head").static) row.append(note);
       block.append(row);
       const sent = (entry.messages ?? []).flatMap((message) => [el("h5", "", message.role), el("pre", "", message.content)]);
@@ -325,11 +380,16 @@ function render({ model, el: host, signal }) {
     "/": () => bar.search.focus(), m: () => set("marks", !model.get("marks")), i: () => set("details", !model.get("details")),
     b: () => { if (!model.get("blind")) { const number = shown()[active.cell]; setBaseline(number === model.get("baseline") ? -1 : number); } },
     h: () => { if (!model.get("blind") && shown().length > 1) set("hidden", [...model.get("hidden"), shown()[active.cell]]); },
+    "<": () => { if (!model.get("blind")) active.cell = move(shown()[active.cell], active.cell - 1); },
+    ">": () => { if (!model.get("blind")) active.cell = move(shown()[active.cell], active.cell + 1); },
+    "-": () => stretch(-40), "+": () => stretch(40),
     f: () => current() && act("flag", active.cell, 0), n: () => { panel.dataset.note = "true"; open(); },
     c: () => { const outcome = current(); if (outcome && !outcome.problem) { copyText(outcome.same ? rows.get(active.row).label : titleOf(outcome)); status("copied"); } },
     r: () => { const outcome = current(); if (outcome && (outcome.problem || outcome.reason)) act("retry", active.cell, 0); },
     "?": () => { help.hidden = !help.hidden; },
   };
+  const stretch = (by) => widen(shown()[active.cell], head.children[active.cell + 1].offsetWidth + by);
+  keys["="] = keys["+"];
   keys.j = keys.ArrowDown;
   keys.k = keys.ArrowUp;
   view.addEventListener("keydown", (event) => {
@@ -344,7 +404,7 @@ function render({ model, el: host, signal }) {
     const row = event.target.closest(".rk-row[data-at]"), cell = event.target.closest("[data-cell]");
     if (row) go(+row.dataset.at, cell ? +cell.dataset.cell : active.cell);
   });
-  view.addEventListener("dblclick", open);
+  view.addEventListener("dblclick", (event) => { if (event.target.closest(".rk-row[data-at]")) open(); });
   for (const kind of ["wheel", "pointerdown", "touchmove"]) view.addEventListener(kind, () => { following = false; }, { passive: true });
   let framed = false;
   view.addEventListener("scroll", () => { if (!framed) { framed = true; requestAnimationFrame(() => { framed = false; draw(); }); } }, { passive: true });
@@ -352,22 +412,26 @@ function render({ model, el: host, signal }) {
   // ---- what the kernel says
 
   const on = (name, handler) => { model.on(name, handler); signal?.addEventListener("abort", () => model.off(name, handler)); };
+  on("change:view", () => {
+    heard();
+    const kept = model.get("keep") && model.get("total") === total;
+    version = model.get("view");
+    columns = choose();
+    drawHead();
+    total = model.get("total");
+    rows = new Map();
+    asked = new Set();
+    nodes = new Map();
+    if (!kept) { heights = new Heights(total, 60); measured = false; view.scrollTop = 0; active = { row: 0, cell: active.cell }; }
+    active.cell = Math.max(0, Math.min(active.cell, shown().length - 1));
+    take(0, model.get("first"));
+    status("");
+    if (kept && following) reveal();
+    else draw();
+  });
   on("msg:custom", (told) => {
     heard();
-    if (told.kind === "view") {
-      version = told.view;
-      const kept = told.keep && told.total === total;
-      total = told.total;
-      rows = new Map();
-      asked = new Set();
-      nodes = new Map();
-      if (!kept) { heights = new Heights(total, 60); measured = false; view.scrollTop = 0; active = { row: 0, cell: Math.min(active.cell, shown().length - 1) }; }
-      take(0, told.rows);
-      status("");
-      active.cell = Math.max(0, Math.min(active.cell, shown().length - 1));
-      if (kept && following) reveal();
-      else draw();
-    } else if (told.kind === "page" && told.view === version) {
+    if (told.kind === "page" && told.view === version) {
       take(told.start, told.rows);
       if (following) reveal();
       else draw();
@@ -376,9 +440,7 @@ function render({ model, el: host, signal }) {
     else if (told.kind === "problem") status(`⚠ ${told.text}`, true);
   });
   on("comm_live_update", gone);
-  on("change:head", () => { drawBar(); drawHead(); });
-  for (const name of ["query", "only", "within", "sort", "descending", "against", "marks", "details", "blind"]) on(`change:${name}`, drawBar);
-  for (const name of ["hidden", "baseline"]) on(`change:${name}`, () => { drawBar(); drawHead(); });
+  for (const name of ["head", "query", "only", "within", "sort", "descending", "hidden", "baseline", "against", "marks", "details", "blind"]) on(`change:${name}`, drawBar);
   const resized = new ResizeObserver(() => draw());
   resized.observe(view);
   signal?.addEventListener("abort", () => { resized.disconnect(); clearTimeout(waiting); });
@@ -388,7 +450,7 @@ function render({ model, el: host, signal }) {
   drawHead();
   draw();
   status("");
-  requestAnimationFrame(() => requestAnimationFrame(() => { root.dataset.painted = performance.now().toFixed(1); model.send({ kind: "ready" }); }));
+  requestAnimationFrame(() => requestAnimationFrame(() => { root.dataset.painted = performance.now().toFixed(1); tell({ kind: "ready" }); }));
 }
 
 export default { render };

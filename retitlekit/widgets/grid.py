@@ -13,7 +13,8 @@ import os
 import re
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import Any
 
 import anywidget
@@ -23,17 +24,18 @@ import traitlets as t
 
 from retitlekit.errors import FrameError, RetitlekitWarning
 from retitlekit.figures import number_claims
-from retitlekit.html import visible
+from retitlekit.html import card, escape, visible
 from retitlekit.names import name_claims
-from retitlekit.notes import add_note, read_notes
+from retitlekit.notes import add_note, last_notes, read_notes
 from retitlekit.sheet import ONLY, Outcome, Sheet
 from retitlekit.sidebyside import Comparison
 from retitlekit.sweeps import Job, start
 from retitlekit.titles import word_diff
-from retitlekit.widgets.view import LONGEST, cut, source, told
+from retitlekit.widgets.view import LONGEST, cut, show, source, told
 
-_FIRST_PAGE, _LONGEST_PAGE = 24, 400
+_FIRST_PAGE, _LONGEST_PAGE = 12, 400
 _LONGEST_TEXT = 50_000
+_SEEN = 32  # views whose clicks may still come in
 _AGAINST = ("original", "baseline", "both", "nothing")
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -55,6 +57,8 @@ class Grid(anywidget.AnyWidget):
         A column to sort by ("" is plan order), `descending` or not.
     hidden : list of int
         Variants that are not shown.
+    order : list of int
+        Variants in the order shown; those that it leaves out follow. The baseline always comes first.
     baseline : int
         The variant that the others are compared with; -1 is none.
     against : str
@@ -73,12 +77,14 @@ class Grid(anywidget.AnyWidget):
     first: t.List[Any] = t.List().tag(sync=True)
     total = t.Int().tag(sync=True)
     view = t.Int(0).tag(sync=True)
+    keep = t.Bool(False).tag(sync=True)
     query = t.Unicode("").tag(sync=True)
     only = t.List(t.Enum(tuple(ONLY))).tag(sync=True)
     within = t.Int(-1).tag(sync=True)
     sort = t.Unicode("").tag(sync=True)
     descending = t.Bool(False).tag(sync=True)
     hidden = t.List(t.Int()).tag(sync=True)
+    order = t.List(t.Int()).tag(sync=True)
     baseline = t.Int(-1).tag(sync=True)
     against = t.Enum(_AGAINST, "original").tag(sync=True)
     marks = t.Bool(True).tag(sync=True)
@@ -93,13 +99,13 @@ class Grid(anywidget.AnyWidget):
         self.one_at_a_time = threading.RLock()
         self._order = sheet.select()
         self._thoughts: dict[str, tuple[bool, str]] | None = None
-        super().__init__()
-        self.total = len(self._order)
-        self.head = self._told_head()
-        self.first = self._page(0, _FIRST_PAGE)
+        self._replace_still: Callable[[str], None] | None = None  # once it is displayed
+        self._seen = {0: (self._order, self._places)}
+        super().__init__(head=self._told_head(), first=self._page(0, _FIRST_PAGE), total=len(self._order))
         self.on_msg(self._heard)
         self.observe(self._select, names=["query", "only", "within", "sort", "descending", "blind"])
-        self.observe(self._redraw, names=["hidden", "baseline", "against", "marks", "details", "seed"])
+        self.observe(self._redraw_still, names="blind")
+        self.observe(self._redraw, names=["hidden", "order", "baseline", "against", "marks", "details", "seed"])
 
     # -- what Python reads
 
@@ -151,43 +157,52 @@ class Grid(anywidget.AnyWidget):
         Returns
         -------
         dict
-            `head`; and `rows`, each with its `cells`, the panel that opens as `opened`, and as `figures` the mean of
-            each metric for each variant.
+            `head`; and `rows`, each with its `cells` in the order of the variants, the panel that opens as `opened`,
+            and as `figures` the mean of each metric for each variant.
         """
-        rows = []
+        rows: list[dict[str, Any]] = []
         for first in range(0, self.total, _LONGEST_PAGE):
             rows += self._page(first, self.total, details=True)
-        means = self._sheet.means()
+        means, places = self._sheet.means(), self._shown()
         for at, row in enumerate(rows):
-            opened = self._opened(at)
+            opened = self._opened(int(self._order[at]))
+            for entry in opened["entries"]:
+                entry["cell"] = places[entry["cell"]]
+            row["cells"] = [cell for _, cell in sorted(zip(places, row["cells"], strict=True), key=itemgetter(0))]
             row["opened"] = {"body": opened.get("body", ""), "entries": opened["entries"]}
             row["figures"] = {metric: values[at] for metric, values in means.items()}
-        return {"head": {**self.head, "static": True}, "rows": rows}
+        return {"head": {**self.head, "static": True, "baseline": self.baseline}, "rows": rows}
 
     def update(self, frame: pd.DataFrame) -> None:
         """Show another state of the same sweep, such as that of a job under way; what was chosen stays."""
         sheet = Sheet(frame, self._sheet.rows, self._sheet.columns)
         known = sheet.names == self._sheet.names
+        if not known or not np.array_equal(sheet.row, self._sheet.row):
+            self._seen.clear()
         self._sheet, self.comparison = sheet, Comparison(sheet, self.comparison.limit)
         if not known:
-            self.hidden, self.baseline, self.within = [], -1, -1
-        self.head = self._told_head()
+            self.hidden, self.order, self.baseline, self.within = [], [], -1, -1
         self._select()
+        self._redraw_still()
 
     def __repr__(self) -> str:
-        return str(self.comparison)
+        return self._blindly() or str(self.comparison)
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**options)
-        if not isinstance(bundle, tuple):
-            return bundle
-        plain = {"text/plain": str(self.comparison), "text/html": self.comparison._repr_html_()}
-        return {**bundle[0], **plain}, bundle[1]
+    def _ipython_display_(self) -> None:
+        self._replace_still = show(self, repr(self), self._still())
+
+    def _still(self) -> str:
+        blindly = self._blindly()
+        return card(f"<p>{escape(blindly)}</p>") if blindly else self.comparison._repr_html_()
+
+    def _blindly(self) -> str:
+        """What may be said of a blind grid in print."""
+        return f"{len(self._sheet.names)} variants side by side, blind" if self.blind else ""
 
     # -- what the view is told
 
     def _told_head(self) -> dict[str, Any]:
-        totals = self._sheet.totals()
+        totals = self._sheet.totals
         names = [[visible(part) for part in parts] for parts in self._sheet.names]
         return {
             "rows": self._sheet.n_rows,
@@ -208,21 +223,24 @@ class Grid(anywidget.AnyWidget):
 
     def _shown(self) -> list[int]:
         """The variants in the order shown: the baseline first."""
+        place = {n: at for at, n in reversed(list(enumerate(self.order)))}
         numbers = [n for n in range(len(self._sheet.names)) if n not in set(self.hidden)]
-        return sorted(numbers, key=lambda n: n != self.baseline)
+        return sorted(numbers, key=lambda n: (n != self.baseline, place.get(n, len(place))))
 
-    def _places(self, row: int) -> list[int]:
-        """The variants of a row in the order shown."""
+    @property
+    def _places(self) -> Callable[[int], list[int]]:
+        """Tells for a row the variants in the order shown; goes on telling it when that has changed."""
         if not self.blind:
-            return self._shown()
-        return [int(n) for n in np.random.default_rng([self.seed, row]).permutation(len(self._sheet.names))]
+            shown = self._shown()
+            return lambda _: shown
+        count, seed = len(self._sheet.names), self.seed
+        return lambda row: [int(n) for n in np.random.default_rng([seed, row]).permutation(count)]
 
     def _page(self, start: int, stop: int, *, details: bool | None = None) -> list[dict[str, Any]]:
         rows = [int(number) for number in self._order[start : min(stop, start + _LONGEST_PAGE)]]
         told = []
-        details = self.details if details is None else details
-        for row, cells in zip(rows, self._sheet.cells(rows), strict=True):
-            label, detail = self._sheet.label(row)
+        details = self.details and not self.blind if details is None else details  # costs tell models apart
+        for row, (label, detail), cells in zip(rows, self._sheet.labels(rows), self._sheet.cells(rows), strict=True):
             base = cells[self.baseline] if 0 <= self.baseline < len(cells) and not self.blind else []
             titles = [each.title for each in base if each.title is not None]
             told.append(
@@ -281,11 +299,12 @@ class Grid(anywidget.AnyWidget):
         body = str(self.frame["body"].iloc[outcome.trials[0]] or "") if "body" in self.frame else ""
         claimed: dict[str, str] = {}
         dropped: list[str] = []
-        for claims in (name_claims, number_claims):
-            here, lost = claims(title, original, body), claims(original, title)
-            if here is not None and (body or claims is number_claims):
+        for claims in (name_claims, number_claims) if body else (number_claims,):
+            if (here := claims(title, original, body)) is not None:
                 claimed |= {word: "invented" if word in here.unsupported else "kept" for word in here.made}
-            dropped += lost.unsupported if lost is not None else ()
+        for claims in (name_claims, number_claims):
+            if (lost := claims(original, title)) is not None:
+                dropped += lost.unsupported
         return claimed, [visible(word) for word in dropped]
 
     def _figures(self, outcome: Outcome) -> list[str]:
@@ -306,21 +325,29 @@ class Grid(anywidget.AnyWidget):
         self._order = self._sheet.select(
             self.query, self.only, sort=self.sort or None, descending=self.descending, variants=variants
         )
-        self.total = len(self._order)
-        head = self._told_head()
-        if head != self.head:
-            self.head = head
-        self._send_view(keep=False)
+        self._show_view(keep=False)
+
+    @told
+    def _redraw_still(self, _: object = None) -> None:
+        """What stands below the grid tells no more than the grid does."""
+        if self._replace_still is not None:
+            self._replace_still(self._still())
 
     @told
     def _redraw(self, _: object = None) -> None:
         """Send the same rows in another dress."""
-        self._send_view(keep=True)
+        self._show_view(keep=True)
 
-    def _send_view(self, *, keep: bool) -> None:
-        self.view += 1
-        page = self._page(0, _FIRST_PAGE)
-        self.send({"kind": "view", "view": self.view, "total": self.total, "rows": page, "keep": keep})
+    def _show_view(self, *, keep: bool) -> None:
+        """Tell how many rows there are now, and the first of them; in one message, and kept for whoever looks later."""
+        head = self._told_head()
+        with self.hold_sync():
+            if head != self.head:
+                self.head = head
+            self.first, self.total = self._page(0, _FIRST_PAGE), len(self._order)
+            self.view, self.keep = self.view + 1, keep
+        self._seen[self.view] = self._order, self._places
+        self._seen.pop(self.view - _SEEN, None)
 
     @told
     def _heard(self, _: object, message: Mapping[str, Any], __: object) -> None:
@@ -330,22 +357,32 @@ class Grid(anywidget.AnyWidget):
             rows = self._page(start, int(message["stop"]))
             self.send({"kind": "page", "view": self.view, "start": start, "rows": rows})
         elif kind == "ready":
+            self.send({"kind": "here"})
             self._sheet.warm()
         elif kind == "open":
-            self.send({"kind": "opened", "at": message["at"], **self._opened(int(message["at"]))})
+            self.send(
+                {"kind": "opened", "view": self.view, "at": message["at"], **self._opened(self._meant(message)[0])}
+            )
         elif kind in ("flag", "note"):
             self._note(message)
         elif kind == "retry":
             self._retry(message)
 
-    def _outcome(self, message: Mapping[str, Any]) -> Outcome:
-        row = int(self._order[int(message["at"])])
-        cells = self._sheet.cells([row])[0]
-        return cells[self._places(row)[int(message["cell"])]][int(message.get("outcome", 0))]
+    def _meant(self, message: Mapping[str, Any]) -> tuple[int, list[int]]:
+        """The row that a message is about and its variants in order, as they stood where it was sent."""
+        view = int(message.get("view", self.view))
+        if view != self.view and view not in self._seen:
+            raise FrameError("the rows have changed meanwhile: nothing was done")
+        order, variants = self._seen.get(view, (self._order, self._places))
+        row = int(order[int(message["at"])])
+        return row, variants(row)
 
-    def _opened(self, at: int) -> dict[str, Any]:
+    def _outcome(self, message: Mapping[str, Any]) -> Outcome:
+        row, variants = self._meant(message)
+        return self._sheet.cells([row])[0][variants[int(message["cell"])]][int(message.get("outcome", 0))]
+
+    def _opened(self, row: int) -> dict[str, Any]:
         """All that is known of a row: the article, and behind each title what was sent and what came."""
-        row = int(self._order[at])
         cells = self._sheet.cells([row])[0]
         entries = []
         article: dict[str, str] = {}
@@ -363,7 +400,7 @@ class Grid(anywidget.AnyWidget):
                     entry["messages"] = _messages(trial.get("messages"))
                     entry["figures"] = self._figures(outcome)
                 entries.append(entry)
-        label, detail = self._sheet.label(row)
+        ((label, detail),) = self._sheet.labels([row])
         return {"label": cut(label), "detail": cut(detail), "entries": entries, **article}
 
     def _thought(self, outcome: Outcome) -> tuple[bool, str]:
@@ -371,10 +408,8 @@ class Grid(anywidget.AnyWidget):
         if "trial_id" not in self.frame:
             return False, ""
         if self._thoughts is None:
-            told = read_notes(self._store)
             self._thoughts = {
-                str(trial): (bool(flag), str(note))
-                for trial, flag, note in told[["trial_id", "flagged", "note"]].itertuples(index=False)
+                trial: (bool(told["flagged"]), str(told["note"])) for trial, told in last_notes(self._store).items()
             }
         if not self._thoughts:
             return False, ""
@@ -393,7 +428,7 @@ class Grid(anywidget.AnyWidget):
         trial = str(self.frame["trial_id"].iloc[outcome.trials[0]])
         add_note(self._store, trial, flagged=flagged, note=note)
         self._thoughts = {**(self._thoughts or {}), trial: (flagged, note)}
-        self._resend(int(message["at"]))
+        self._resend(self._meant(message)[0])
 
     def _retry(self, message: Mapping[str, Any]) -> None:
         """Send again the trials of a cell that brought no title, while the kernel stays free."""
@@ -419,8 +454,9 @@ class Grid(anywidget.AnyWidget):
             frame[column] = pd.Series(values, index=frame.index).astype(again[column].dtype)
         self.update(frame)
 
-    def _resend(self, at: int) -> None:
-        self.send({"kind": "page", "view": self.view, "start": at, "rows": self._page(at, at + 1)})
+    def _resend(self, row: int) -> None:
+        for at in np.flatnonzero(self._order == row).tolist():
+            self.send({"kind": "page", "view": self.view, "start": at, "rows": self._page(at, at + 1)})
 
 
 # ---- text that travels

@@ -18,8 +18,8 @@ class Answers {
   constructor({ head, rows }) {
     this.rows = rows;
     this.handlers = new Map();
-    this.values = { head, total: rows.length, view: 0, query: "", only: [], within: -1, sort: "", descending: false, hidden: [],
-      baseline: -1, against: "original", marks: true, details: false, blind: false };
+    this.values = { head, total: rows.length, view: 0, query: "", only: [], within: -1, sort: "", descending: false, hidden: [], order: [],
+      baseline: head.baseline, against: head.baseline < 0 ? "original" : "both", marks: true, details: false, blind: false };
     this.order = rows.map((_, number) => number);
     this.values.first = this.page(0, 24);
   }
@@ -35,10 +35,11 @@ class Answers {
     if (!changed.length) return;
     const choosing = changed.some((name) => ["query", "only", "within", "sort", "descending"].includes(name));
     if (choosing) this.choose();
-    this.values.view += 1;
-    this.tell({ kind: "view", view: this.values.view, total: this.order.length, rows: this.page(0, 24), keep: !choosing });
+    Object.assign(this.values, { view: this.values.view + 1, total: this.order.length, first: this.page(0, 24), keep: !choosing });
+    this.handlers.get("change:view")?.();
   }
   send(message) {
+    if (message.kind === "ready") this.tell({ kind: "here" });
     if (message.kind === "page") this.tell({ kind: "page", view: this.values.view, start: message.start, rows: this.page(message.start, message.stop) });
     if (message.kind === "open") {
       const row = this.rows[this.order[message.at]], shown = this.shown();
@@ -47,8 +48,9 @@ class Answers {
     }
   }
   shown() {
-    const { head, hidden } = this.values;
-    return head.variants.map((_, number) => number).filter((number) => !hidden.includes(number));
+    const { head, hidden, order } = this.values, place = (number) => (order.includes(number) ? order.indexOf(number) : order.length);
+    return head.variants.map((_, number) => number).filter((number) => !hidden.includes(number))
+      .sort((a, b) => (b === head.baseline) - (a === head.baseline) || place(a) - place(b) || a - b);
   }
   choose() {
     const { query, only, within, sort, descending } = this.values, wanted = query.trim().toLowerCase();
@@ -75,6 +77,7 @@ class Answers {
     const dressed = (outcome) => {
       let parts = outcome.parts;
       if (parts && !marks) parts = parts.map((each) => each.map(([sign, text]) => [sign[0], text]));
+      if (parts && against !== "both") parts = against === "baseline" ? parts.slice(-1) : parts.slice(0, 1);
       if (parts && against === "nothing") parts = parts.map((each) => each.filter(([sign]) => sign[0] !== "-").map(([sign, text]) => [`=${sign.slice(1)}`, text]));
       return { ...outcome, parts, dropped: marks ? outcome.dropped : [], details: details ? outcome.details : [] };
     };

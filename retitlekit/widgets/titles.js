@@ -74,6 +74,9 @@ const drawParts = (node, parts) => {
   }
 };
 
+// A kernel that runs a cell answers later; only one that does nothing and yet is silent has forgotten us.
+const isBusy = (model) => model.widget_manager?.kernel?.status === "busy";
+
 const titleOf = (outcome) =>
   (outcome.parts?.[0] ?? []).filter(([sign]) => sign[0] !== "-").map(([, text]) => text).join("");
 
@@ -90,7 +93,9 @@ const drawOutcome = (outcome, { same = "= same" } = {}) => {
   } else {
     outcome.parts?.forEach((parts, number) => {
       const line = el("div", number ? "rk-second" : "");
-      drawParts(line, parts);
+      if (number && parts.every(([sign]) => sign[0] === "=")) line.append(el("em", "rk-dim", "= baseline"));
+      else drawParts(line, parts);
+      if (number) line.title = "against the baseline";
       block.append(line);
     });
     if (outcome.more) block.append(el("small", "rk-dim", ` … and ${outcome.more.toLocaleString()} more characters`));

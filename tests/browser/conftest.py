@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ..conftest import ROOT
-from .lab import Lab, Notebook, running_lab
+from .lab import Lab, Notebook, running_lab, write_notebook
 
 SHOTS = ROOT / "shots"
 
@@ -40,13 +39,7 @@ def opened(lab: Lab, lab_root: Path) -> Iterator[Callable[..., Notebook]]:
 
     def open_cells(*cells: str, size: tuple[int, int] = (1400, 1000)) -> Notebook:
         name = secrets.token_hex(4)
-        kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
-        listed = [
-            {"cell_type": "code", "id": f"c{n}", "metadata": {}, "source": cell, "outputs": [], "execution_count": None}
-            for n, cell in enumerate(cells)
-        ]
-        notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": kernel}, "cells": listed}
-        (lab_root / f"{name}.ipynb").write_text(json.dumps(notebook))
+        write_notebook(lab_root / f"{name}.ipynb", cells)
         notebooks[name] = lab.open(f"{name}.ipynb", size=size)
         notebooks[name].run_all()
         assert [] == notebooks[name].errors()

@@ -187,6 +187,34 @@ def test_mouse(desk: Notebook) -> None:
     assert [] == desk.console
 
 
+def test_drag(desk: Notebook) -> None:
+    """A variant is dragged to another place by its name, made wider by its edge, and both go by keys."""
+    page, grid = desk.page, grid_in(desk)
+    names, edges = grid.locator(".rk-head [data-variant]"), grid.locator(".rk-edge")
+    width = names.first.bounding_box()["width"]
+    text = cell(grid, 0, 0).inner_text()
+    names.nth(0).drag_to(names.nth(2))
+    expect(names).to_contain_text(["secret-two", "secret-three", "secret-one"])
+    expect(cell(grid, 0, 2)).to_have_text(text, use_inner_text=True)
+    assert [1, 2, 0] == desk.python("grid.order")
+    assert "secret-two" == desk.python("grid.to_frame().columns[1]")
+
+    box = edges.first.bounding_box()
+    page.mouse.move(box["x"] + 3, box["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(box["x"] - 77, box["y"] + 10, steps=4)
+    page.mouse.up()
+    narrow = names.first.bounding_box()["width"]
+    assert abs(narrow - (width - 80)) < 12
+    assert narrow == cell(grid, 0, 0).bounding_box()["width"]
+    grid.get_by_role("grid").focus()
+    press(page, ">")
+    expect(names).to_contain_text(["secret-three", "secret-two", "secret-one"])
+    press(page, "+", "+")
+    assert narrow + 80 == names.nth(1).bounding_box()["width"]
+    assert [] == desk.console
+
+
 def test_how_titles_look(desk: Notebook) -> None:
     """Nothing is clipped, marks never touch, Hebrew runs from the right, Chinese is compared by signs not lines."""
     page, grid = desk.page, grid_in(desk)
@@ -340,12 +368,16 @@ def test_reload_and_a_kernel_that_is_gone(opened: Opened) -> None:
     """After a reload the grid comes back as it was; when the kernel is gone it keeps its rows and says so."""
     notebook = opened(FRAME, GRID)
     page, grid = notebook.page, grid_in(notebook)
-    grid.get_by_role("button", name="different").click()
-    expect(grid.get_by_role("status")).to_have_text("59 of 60 rows")
+    grid.get_by_role("button", name="failed").click()
+    expect(grid.get_by_role("status")).to_have_text("1 of 60 rows")
     notebook.reload()
     grid = grid_in(notebook)
-    expect(grid.get_by_role("status")).to_have_text("59 of 60 rows")
-    expect(grid.get_by_role("button", name="different")).to_have_attribute("aria-pressed", "true")
+    expect(grid.get_by_role("status")).to_have_text("1 of 60 rows")
+    expect(grid.get_by_role("button", name="failed")).to_have_attribute("aria-pressed", "true")
+    expect(cell(grid, 0, 1)).to_contain_text("✗ width")
+    expect(grid.locator(".rk-row[data-at]")).to_have_count(1)
+    grid.get_by_role("button", name="failed").click()
+    expect(cell(grid, 1, 1)).to_contain_text("Timeout")
 
     page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
     expect(grid.get_by_role("status")).to_contain_text("kernel", timeout=15_000)
