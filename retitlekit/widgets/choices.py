@@ -1,4 +1,4 @@
-"""What is chosen in a workbench: kept on disk beside the store, and told as the Python that says the same."""
+"""What can be chosen in a workbench, and what is: kept beside the store, and told as Python that says the same."""
 
 from __future__ import annotations
 
@@ -11,8 +11,13 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from retitlekit.errors import PlanError
-from retitlekit.models import Model
+import pandas as pd
+
+from retitlekit.baselines import BASELINES
+from retitlekit.catalog import available_models
+from retitlekit.errors import ModelError, PlanError
+from retitlekit.html import visible
+from retitlekit.models import Model, check_ready
 
 _FILE = "workbench.json"
 
@@ -85,8 +90,8 @@ class Choices:
         """The call of `sweep` with these choices; `ids` are those of all articles, in order."""
         named = ", ".join(repr(each) for each in self.prompts)
         asked = ", ".join(_spelt(models.get(each), each) for each in self.models)
-        some = {"temperatures": list(self.temperatures)} if self.temperatures != (None,) else {}
-        more = some | ({"repeats": self.repeats} if self.repeats > 1 else {})
+        more: dict[str, Any] = {"temperatures": list(self.temperatures)} if self.temperatures != (None,) else {}
+        more |= {"repeats": self.repeats} if self.repeats > 1 else {}
         more |= {"budget_usd": self.budget_usd} if self.budget_usd is not None else {}
         more |= {"store": store} if store != ".retitlekit" else {}
         options = "".join(f", {name}={value!r}" for name, value in more.items())
@@ -124,6 +129,52 @@ def _budget(value: object) -> float | None:
 
 def _spelt(model: Model | None, name: str) -> str:
     return repr(name) if model is None or model == Model(name) else f"rk.{model!r}"
+
+
+# ---- what can be chosen
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A model that can be chosen, or why it cannot; `model` is None for one that is only named."""
+
+    name: str
+    usable: bool
+    kind: str
+    note: str
+    model: Model | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the view shows it."""
+        return {"name": visible(self.name), "usable": self.usable, "kind": self.kind, "note": visible(self.note)}
+
+
+def offers_at_once(models: Iterable[Model] | None) -> list[Offer]:
+    """What is known without asking anybody: the models that were given, else those that are embedded."""
+    listed = [Model(each) for each in BASELINES] if models is None else models
+    return [Offer(each.name, True, "model", BASELINES.get(each.id, each.api_base or ""), each) for each in listed]
+
+
+def offers(models: Iterable[Model] | None) -> list[Offer]:
+    """All that can be chosen now, and why the rest cannot; servers are asked for their lists, nothing is spent."""
+    known = offers_at_once(models)
+    if models is not None:
+        return [_checked(each) for each in known]
+    for row in available_models().to_dict("records"):
+        if row["kind"] != "embedded":
+            base = None if pd.isna(row["api_base"]) else str(row["api_base"])
+            model = Model(str(row["model"]), api_base=base) if row["usable"] else None
+            known.append(Offer(str(row["model"]), bool(row["usable"]), str(row["kind"]), str(row["note"]), model))
+    return list({each.name: each for each in known}.values())
+
+
+def _checked(offer: Offer) -> Offer:
+    assert offer.model is not None
+    try:
+        check_ready([offer.model])
+    except ModelError as problem:
+        return replace(offer, usable=False, note=str(problem).removeprefix(f"{offer.name}: "))
+    return offer
 
 
 # ---- on disk

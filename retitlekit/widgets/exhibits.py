@@ -14,12 +14,14 @@ from retitlekit import charts
 from retitlekit.errors import RetitlekitError
 from retitlekit.html import card, escape, visible
 from retitlekit.sheet import name, varies
+from retitlekit.widgets.view import cut
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _MOST_ROWS = 100
 _MOST_PRINTED = 8
+_MOST_ERRORS = 8
 
 _STYLE = """
 .rk-still h4 { margin: 0 0 4px; font-size: 1.1em; }
@@ -31,7 +33,8 @@ _STYLE = """
 
 def told_board(board: pd.DataFrame) -> dict[str, Any]:
     """A leaderboard as plain data: its `sentence`, its `rows`, and the `scale` that all of them fit into."""
-    by, metric = list(board.attrs["by"]), str(board.attrs["metric"])
+    metric = str(board.attrs["metric"])
+    by = [each for each in board.attrs["by"] if varies(board, each)] or list(board.attrs["by"])
     shown = board.head(_MOST_ROWS)
     known = shown[["low", "high", "estimate"]].to_numpy(float, na_value=math.nan)
     ends = known[~pd.isna(known)]
@@ -117,9 +120,42 @@ def summary(said: str, frame: pd.DataFrame | None, board: pd.DataFrame | None) -
         if (rest := int(frame["title"].notna().sum()) - len(titled)) > 0:
             parts.append(f"<p><small>and {rest:,} more titles</small></p>")
     parts.append(
-        "<p><small>The kernel that this workbench ran in is gone: run the cell again, and everything comes back.</small></p>"
+        "<p><small>The kernel that this workbench ran in is gone: run the cell again, and all comes back.</small></p>"
     )
     return card(f'<div class="rk-still">{"".join(parts)}</div>', _STYLE)
+
+
+# ---- a frame in words
+
+
+def errors(frame: pd.DataFrame) -> list[list[Any]]:
+    """Which model failed how, how often, and what the first one said; the most frequent first."""
+    failed = frame[frame["status"].eq("error")]
+    told: list[list[Any]] = [
+        [visible(model), visible(kind), len(each), cut(each["error"].iloc[0], 300)]
+        for (model, kind), each in failed.groupby(["model", "error_type"], observed=True, sort=False)
+    ]
+    return sorted(told, key=lambda each: each[2], reverse=True)[:_MOST_ERRORS]
+
+
+def outcome(frame: pd.DataFrame, cost_usd: float, seconds: float) -> str:
+    """What came of a sweep, in one line."""
+    counts = frame["status"].value_counts()
+    parts = [f"{int(frame['title'].notna().sum()):,} of {len(frame):,} trials have a title"]
+    parts += [f"{counts[each]:,} {word}" for each, word in _ENDS.items() if counts.get(each, 0)]
+    return ", ".join([*parts, f"${cost_usd:.4f}" if cost_usd else "$0", f"{seconds:.1f} s"])
+
+
+_ENDS = {"error": "failed", "skipped_budget": "not sent for the budget", "cancelled": "stopped before they were sent"}
+
+
+def metrics(frame: pd.DataFrame) -> list[str]:
+    """Columns that a leaderboard may decide by: more of them is better."""
+    return ["passed", *(each for each in _BETTER if each in frame and frame[each].notna().any())]
+
+
+_KEPT = "numbers_kept names_kept novelty lead_coverage entity_coverage simplicity distinct spread"
+_BETTER = [f"score_{each}" for each in _KEPT.split()]
 
 
 def _number(value: Any) -> float | None:
