@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from retitlekit.articles import Article
     from retitlekit.plans import Models, Prompts
     from retitlekit.widgets.arena import Arena
+    from retitlekit.widgets.bench import Workbench
     from retitlekit.widgets.grid import Grid
-    from retitlekit.widgets.workbench import Workbench
 
 
 def compare(
@@ -166,6 +166,6 @@ def workbench(
     >>> len(bench.wait())
     6
     """
-    from retitlekit.widgets.workbench import Workbench
+    from retitlekit.widgets.bench import Workbench
 
     return Workbench(articles, prompts, store=store, models=models, winners=winners)

@@ -77,6 +77,7 @@ class Desk:
         except RetitlekitError as problem:
             desk, kept, ran, self.said = {}, None, None, str(problem)
         there: dict[str, Any] = {"prompts": self.prompts, "articles": self._ids}
+        self._fresh = kept is None
         self.chosen: Choices = (kept or self._first()).within(**there)
         self.ran: Choices | None = ran and ran.within(**there)
         drafts = desk.get("drafts")
@@ -133,6 +134,9 @@ class Desk:
         """Find which models can be used now."""
         try:
             self._offers = {each.name: each for each in offers(self._given)}
+            usable = [name for name in self.chosen.models if (each := self._offers.get(name)) and each.usable]
+            if self._fresh and usable:
+                self.choose(models=usable)
         finally:
             self.looking = False
 

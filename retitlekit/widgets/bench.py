@@ -62,8 +62,8 @@ class Workbench(anywidget.AnyWidget):
         "prompt", "compare", "charts", "leaderboard" or "vote".
     """
 
-    _esm = source("titles.js", "workbench.js")
-    _css = source("titles.css", "workbench.css")
+    _esm = source("titles.js", "bench.js")
+    _css = source("titles.css", "bench.css")
 
     catalog = t.Dict().tag(sync=True)
     choices = t.Dict().tag(sync=True)

@@ -4,7 +4,7 @@ const TABS = [["prompt", "Prompt"], ["compare", "Compare"], ["charts", "Charts"]
 const HEATS = [null, 0, 0.3, 0.7, 1];
 const GONE = "The kernel does not answer: it is busy or gone. What is here stays; run the cell again and everything comes back, nothing is sent twice.";
 const PATIENCE_MS = 6000, TYPING_MS = 250;
-const BUSY = new Set(["starting", "running", "stopping"]);
+const BUSY = new Set(["starting", "running", "stopping", "scoring", "recalling"]), STOPPABLE = new Set(["starting", "running", "stopping"]);
 
 function render({ model, el: host, signal }) {
   const id = `rk${Math.random().toString(36).slice(2, 8)}`;
@@ -14,6 +14,7 @@ function render({ model, el: host, signal }) {
   let waiting = null;
   const gone = () => say(GONE, "bad");
   const tell = (kind, more = {}) => { model.send({ kind, ...more }); waiting ??= setTimeout(gone, PATIENCE_MS); };
+  let fresh = false;  // what was just said stays until the next thing is done
   const heard = () => { clearTimeout(waiting); waiting = null; if (note.textContent === GONE) say(""); };
   const on = (name, handler) => { model.on(name, handler); signal?.addEventListener("abort", () => model.off(name, handler)); };
   const draws = (name, draw) => { on(`change:${name}`, draw); draw(); };
@@ -38,7 +39,9 @@ function render({ model, el: host, signal }) {
   const purse = el("label", "rkw-purse", "Budget $ ");
   purse.append(budget);
   line.append(fill);
-  bar.append(run, stop, price, purse);
+  const standing = el("div", "rkw-standing");
+  standing.append(price, state);
+  bar.append(run, stop, standing, purse);
   const say = (text, kind = "") => { note.textContent = text; note.dataset.kind = kind; note.hidden = !text; };
   say("");
 
@@ -56,9 +59,9 @@ function render({ model, el: host, signal }) {
   const drawPrice = () => {
     const told = model.get("estimate"), progress = model.get("progress"), busy = BUSY.has(progress.state);
     run.disabled = busy || !!told.why || told.trials === undefined;
-    run.textContent = busy ? "Running" : told.to_send ? `Run ${told.to_send.toLocaleString()}` : told.trials ? "Show results" : "Run";
+    run.textContent = busy ? "Running …" : told.to_send ? `Run ${told.to_send.toLocaleString()}` : told.trials ? "Show results" : "Run";
     run.title = told.why || "send what is not in the store yet (Ctrl+Enter)";
-    stop.disabled = !busy;
+    stop.disabled = !STOPPABLE.has(progress.state);
     price.replaceChildren();
     if (told.why) { price.append(el("span", "rk-bad", told.why)); return; }
     if (told.trials === undefined) { price.append(el("span", "rk-dim", "counting …")); return; }
@@ -70,13 +73,13 @@ function render({ model, el: host, signal }) {
   };
   const drawProgress = () => {
     const told = model.get("progress"), busy = BUSY.has(told.state), share = told.total ? told.done / told.total : 0;
-    fill.style.width = `${100 * (told.state === "scoring" ? 1 : busy ? share : 0)}%`;
+    fill.style.width = `${100 * (told.state === "scoring" ? 1 : STOPPABLE.has(told.state) ? share : 0)}%`;
     line.dataset.state = told.state;
     state.textContent = {
       starting: "Starting …", recalling: "Bringing the last results back from the store …", scoring: "Scoring the titles …",
       running: `${(told.done ?? 0).toLocaleString()} of ${(told.total ?? 0).toLocaleString()} · ${told.cost} · ${told.seconds} s`,
       stopping: `Stopping: ${(told.done ?? 0).toLocaleString()} of ${(told.total ?? 0).toLocaleString()} are answered and kept`,
-    }[told.state] ?? told.said ?? "";
+    }[told.state] || told.said || (model.get("estimate").to_send ? "Nothing is sent before you press Run." : "");
     state.dataset.kind = told.state === "failed" ? "bad" : "";
     faults.replaceChildren(...(told.errors ?? []).map(([name, kind, count, first]) => {
       const item = el("li"), head = el("b", "rk-bad", `⚠ ${count.toLocaleString()} × ${kind}`);
@@ -112,7 +115,6 @@ function render({ model, el: host, signal }) {
     const row = el("label", "rkw-entry"), box = quiet(el("input"));
     box.type = "checkbox";
     box.dataset.value = value;
-    box.disabled = !usable;
     box.onchange = () => tell("pick", { name, value, on: box.checked });
     const text = el("span", "rkw-words"), first = el("span", "rkw-name", title);
     first.dir = "auto";
@@ -128,7 +130,10 @@ function render({ model, el: host, signal }) {
   };
   const tick = (node, chosen) => {
     const on = new Set(chosen);
-    for (const box of node.querySelectorAll("input[type=checkbox]")) box.checked = on.has(box.dataset.value);
+    for (const box of node.querySelectorAll("input[type=checkbox]")) {
+      box.checked = on.has(box.dataset.value);
+      box.disabled = !!box.closest("[data-off]") && !box.checked;  // what is chosen can always be taken back
+    }
   };
 
   const prompts = list("Prompts"), models = list("Models"), articles = list("Articles"), heats = el("div", "rkw-chips");
@@ -138,7 +143,7 @@ function render({ model, el: host, signal }) {
   promptBox.append(filter("Search prompts", (query) => sift(prompts, query)), prompts);
   const modelBox = section("models", "Models"), modelFilter = filter("Search models", (query) => sift(models, query));
   modelBox.append(modelFilter, models);
-  const heatBox = section("temperatures", "Temperatures"), other = field("text", "Another temperature, 0 to 2");
+  const heatBox = section("temperatures", "Temperatures"), pair = el("div", "rkw-pair"), other = field("text", "Another temperature, 0 to 2");
   other.placeholder = "other";
   other.onchange = () => { if (other.value.trim()) tell("pick", { name: "temperatures", value: Number(other.value.replace(",", ".")), on: true }); other.value = ""; };
   heats.setAttribute("role", "group");
@@ -146,6 +151,8 @@ function render({ model, el: host, signal }) {
   heatBox.append(heats);
   const repeats = field("number", "Repeats of each trial"), repeatBox = section("repeats", "Repeats", [repeats]);
   repeatBox.classList.add("rkw-inline");
+  pair.append(heatBox, repeatBox);
+  side.append(pair);
   repeats.min = 1;
   repeats.onchange = () => tell("set", { name: "repeats", value: Math.round(+repeats.value) });
   const first = field("number", "How many articles, the first ones"), articleBox = section("articles", "Articles", [
@@ -302,7 +309,7 @@ function render({ model, el: host, signal }) {
     saving.hidden = !rows.length;
     boardHead.hidden = !told.metrics;
     if (told.metrics) {
-      const ways = told.metrics.map((each) => [each, each === "passed" ? "the share that passes every gate" : each.replace(/^score_/, "").replace(/_/g, " ")]);
+      const ways = told.metrics.map((each) => [each, each === "passed" ? "share passing every gate" : each.replace(/^score_/, "").replace(/_/g, " ")]);
       if (told.votes) ways.push(["votes", `${told.votes.toLocaleString()} ${told.votes === 1 ? "vote" : "votes"}`]);
       if (!ways.some(([key]) => key === told.decide)) ways.push([told.decide, told.decide]);
       boardHead.replaceChildren(el("p", "rkw-verdict", told.sentence ?? told.why ?? ""), select("Decide by", ways, told.decide, (by) => tell("decide", { by })));
@@ -313,16 +320,18 @@ function render({ model, el: host, signal }) {
     const interval = `${Math.round(100 * told.confidence)} % interval`;
     for (const text of ["variant", told.metric === "passed" ? "pass" : told.metric.replace(/_/g, " "), interval, "to the best", "failed", "cost", "verdict"]) { const cell = el("th", "", text); cell.scope = "col"; head.append(cell); }
     for (const row of rows) {
-      const line = el("tr"), name = el("th"), track = el("td", "rkw-track"), bar = el("span", "rkw-range"), dot = el("span", "rkw-dot");
+      const line = el("tr"), name = el("th"), cell = el("td", "rkw-interval"), track = el("div", "rkw-track"), bar = el("span", "rkw-range"), dot = el("span", "rkw-dot");
+      cell.append(track);
       name.scope = "row";
       row.name.forEach((part, n) => name.append(el(n ? "small" : "div", "", part)));
       if (row.verdict === "winner") line.dataset.best = "true";
       if (row.low !== null && row.high !== null) { bar.style.left = at(row.low); bar.style.width = `${(100 * (row.high - row.low)) / (high - low)}%`; track.append(bar); }
       if (row.estimate !== null) { dot.style.left = at(row.estimate); track.append(dot); }
+      track.setAttribute("role", "img");
       track.setAttribute("aria-label", row.low === null ? "unknown" : `${show(row.low)} to ${show(row.high)}`);
       track.title = `${track.getAttribute("aria-label")}, ${row.articles} articles, ${row.trials} trials`;
       const difference = row.difference ? (told.share ? `${row.difference > 0 ? "+" : "−"}${Math.round(100 * Math.abs(row.difference))} pt` : plain(row.difference)) : "–";
-      line.append(name, el("td", "rkw-number", row.estimate === null ? "–" : show(row.estimate)), track, el("td", "rkw-number", difference),
+      line.append(name, el("td", "rkw-number", row.estimate === null ? "–" : show(row.estimate)), cell, el("td", "rkw-number", difference),
         el("td", "rkw-number", String(row.failed)), el("td", "rkw-number", row.cost === null ? "unknown" : row.cost ? `$${row.cost.toPrecision(2)}` : "$0"), el("td", "rkw-end", row.verdict));
       body.append(line);
     }
@@ -423,7 +432,7 @@ function render({ model, el: host, signal }) {
 
   const body = el("div", "rkw-body");
   body.append(side, main);
-  root.append(bar, line, state, note, faults, body, code);
+  root.append(bar, line, note, faults, body, code);
   host.append(root);
   root.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
@@ -435,12 +444,11 @@ function render({ model, el: host, signal }) {
   });
   on("msg:custom", (told) => {
     heard();
-    if (told.kind === "problem") { say(`⚠ ${told.text}`, "bad"); drawChoices(); drawShelf(); }
-    else if (told.kind === "status") say(told.text);
-    else if (note.dataset.kind === "bad" && told.kind === "heard" && Date.now() - since > 4000) say("");
+    if (told.kind === "problem") { say(`⚠ ${told.text}`, "bad"); drawChoices(); drawShelf(); }  // what was refused is not ticked
+    else if (told.kind === "status") { say(told.text); fresh = true; }
+    else if (fresh) fresh = false;
+    else say("");
   });
-  let since = 0;
-  new MutationObserver(() => { since = Date.now(); }).observe(note, { childList: true });
   on("comm_live_update", gone);
   draws("catalog", drawCatalog);
   draws("choices", drawChoices);
