@@ -196,7 +196,8 @@ def test_two_views_of_one_store(open_bench: Callable[..., Workbench]) -> None:
             time.sleep(0.01)
         second.stop()
 
-        assert {"ok", "cancelled"} == set(second.wait(60).status)
+        settle(second)
+        assert {"ok", "cancelled"} == set(second.frame.status), second.progress
         assert "stopped" == second.progress["state"]
 
 

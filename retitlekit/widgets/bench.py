@@ -10,10 +10,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-import warnings
 import weakref
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +22,7 @@ from ipywidgets.widgets.widget import Widget, widget_serialization
 
 from retitlekit.articles import Article
 from retitlekit.decide import leaderboard
-from retitlekit.errors import FrameError, PlanError, RetitlekitError, RetitlekitWarning, SweepError
+from retitlekit.errors import FrameError, PlanError, RetitlekitError, SweepError
 from retitlekit.html import visible
 from retitlekit.plans import Models, Prompts
 from retitlekit.scoring import score
@@ -298,35 +296,32 @@ class Workbench(anywidget.AnyWidget):
         """Show titles as they come; the last state is always shown."""
         due, seen, total = 0.0, -1, int(job.frame["trial_id"].nunique())
         failed: list[list[Any]] = []
-        with ThreadPoolExecutor(1) as pool:
-            waiting = pool.submit(_waited, job)
-            while not wait([waiting], _TICK_S).done:
-                if self._job is not job:
-                    return  # another view follows it
-                if job.done != seen and time.monotonic() >= due:
-                    now, seen, frame = time.monotonic(), job.done, job.frame
-                    failed = errors(frame)
-                    self._lay(frame)
-                    due = time.monotonic() + _SHARE * (time.monotonic() - now)
-                self.progress = {
-                    "state": "stopping" if self._halt.is_set() else "running",
-                    "done": job.done,
-                    "total": total,
-                    "cost": f"${job.cost_usd:.4f}" if job.cost_usd else "$0",
-                    "seconds": round(time.monotonic() - began),
-                    "errors": failed,
-                }
-            took, problem = time.monotonic() - began, ""
-            try:
-                frame = waiting.result()
-            except SweepError as stopped:
-                frame, problem = stopped.frame, visible(stopped)
+        while not job.finished(_TICK_S):
+            if self._job is not job:
+                return  # another view follows it
+            if job.done != seen and time.monotonic() >= due:
+                now, seen, frame = time.monotonic(), job.done, job.frame
+                failed = errors(frame)
+                self._lay(frame)
+                due = time.monotonic() + _SHARE * (time.monotonic() - now)
+            self.progress = {
+                "state": "stopping" if self._halt.is_set() else "running",
+                "done": job.done,
+                "total": total,
+                "cost": f"${job.cost_usd:.4f}" if job.cost_usd else "$0",
+                "seconds": round(time.monotonic() - began),
+                "errors": failed,
+            }
+        frame, took = job.frame, time.monotonic() - began
         failed = errors(frame)
         self.progress = {"state": "scoring", "errors": failed}
         self._lay(frame)
         self._show(score(frame))
-        state = "failed" if problem else "stopped" if self._halt.is_set() else "done"
-        self.progress = {"state": state, "said": problem or outcome(frame, job.cost_usd, took), "errors": failed}
+        said = outcome(frame, job.cost_usd, took)
+        if job.problem is not None:
+            said = f"The sweep stopped: {visible(job.problem)}. {said}"
+        state = "failed" if job.problem else "stopped" if self._halt.is_set() else "done"
+        self.progress = {"state": state, "said": said, "errors": failed}
 
     def _lay(self, frame: pd.DataFrame) -> None:
         """Lay a frame into the grid; a sweep of another shape gets a new one."""
@@ -464,9 +459,3 @@ _open: weakref.WeakValueDictionary[str, Workbench] = weakref.WeakValueDictionary
 def _stop(key: str) -> None:
     if (bench := _open.get(key)) is not None:
         bench.stop()
-
-
-def _waited(job: Job) -> pd.DataFrame:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RetitlekitWarning)  # what went wrong is shown in the view
-        return job.wait(progress=False)
