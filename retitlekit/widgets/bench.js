@@ -17,12 +17,15 @@ function render({ model, el: host, signal }) {
   let fresh = false;  // what was just said stays until the next thing is done
   const heard = () => { clearTimeout(waiting); waiting = null; if (note.textContent === GONE) say(""); };
   const on = (name, handler) => { model.on(name, handler); signal?.addEventListener("abort", () => model.off(name, handler)); };
+  // A control that cannot be used keeps the focus: on the page's body, keys would be commands of JupyterLab.
+  const able = (node, can) => node.setAttribute("aria-disabled", !can);
+  const can = (node) => node.getAttribute("aria-disabled") !== "true";
   const draws = (name, draw) => { on(`change:${name}`, draw); draw(); };
 
   // ---- the bar: run, what it will cost, how far it is
 
-  const bar = el("div", "rkw-runbar"), run = button("Run", "send what is not in the store yet (Ctrl+Enter)", () => tell("run"));
-  const stop = button("Stop", "send nothing more; press twice to give up what is under way too", () => halt());
+  const bar = el("div", "rkw-runbar"), run = button("Run", "send what is not in the store yet (Ctrl+Enter)", () => can(run) && tell("run"));
+  const stop = button("Stop", "send nothing more; press twice to give up what is under way too", () => can(stop) && halt());
   const price = el("div", "rkw-price"), budget = field("number", "Budget, US dollars"), line = el("div", "rkw-line"), fill = el("span");
   const note = el("div", "rkw-note"), state = el("div", "rkw-state"), faults = el("ul", "rkw-faults");
   run.classList.add("rkw-primary");
@@ -58,10 +61,10 @@ function render({ model, el: host, signal }) {
 
   const drawPrice = () => {
     const told = model.get("estimate"), progress = model.get("progress"), busy = BUSY.has(progress.state);
-    run.disabled = busy || !!told.why || told.trials === undefined;
+    able(run, !busy && !told.why && told.trials !== undefined);
     run.textContent = busy ? "Running …" : told.to_send ? `Run ${told.to_send.toLocaleString()}` : told.trials ? "Show results" : "Run";
     run.title = told.why || "send what is not in the store yet (Ctrl+Enter)";
-    stop.disabled = !STOPPABLE.has(progress.state);
+    able(stop, STOPPABLE.has(progress.state));
     price.replaceChildren();
     if (told.why) { price.append(el("span", "rk-bad", told.why)); return; }
     if (told.trials === undefined) { price.append(el("span", "rk-dim", "counting …")); return; }
@@ -373,7 +376,7 @@ function render({ model, el: host, signal }) {
   save.type = "submit";
   save.classList.add("rkw-primary");
   keep.append(name, about, save);
-  keep.onsubmit = (event) => { event.preventDefault(); sendText(); tell("save", { name: name.value, description: about.value }); };
+  keep.onsubmit = (event) => { event.preventDefault(); if (!can(save)) return; sendText(); tell("save", { name: name.value, description: about.value }); };
   let serial = 0, typing = null, named = false, shownPrompt = null;
   name.oninput = () => { named = true; };
   const sendText = () => { if (typing !== null) { clearTimeout(typing); typing = null; tell("edit", { prompt: shownPrompt, text: area.value, serial: ++serial }); } };
@@ -402,7 +405,7 @@ function render({ model, el: host, signal }) {
     if (!named) name.value = told.name;
     changed.textContent = told.changed ? "edited, not saved" : told.parent ? `made of ${told.parent}` : "as in its file";
     back.hidden = !told.changed;
-    save.disabled = !told.changed || !!model.get("catalog").unsaved;
+    able(save, told.changed && !model.get("catalog").unsaved);
     save.title = model.get("catalog").unsaved || (told.changed ? "write it beside its parent and choose it" : "change something first");
     drawGutter();
     findings.replaceChildren(...(told.findings ?? []).map(([line, severity, kind, message]) => {
@@ -438,7 +441,7 @@ function render({ model, el: host, signal }) {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
     event.preventDefault();
     event.stopPropagation();
-    if (run.disabled) return;
+    if (!can(run)) return;
     sendText();
     tell("run");
   });

@@ -256,13 +256,14 @@ class Desk:
             why = "a budget cannot hold where a price is unknown: rk.Model(…, input_cost_per_token=…)"
         elif budget is not None and found.cost_low is not None and found.cost_low > budget:
             warning = "more than the budget: the sweep will end before all is sent"
-        parts = str(found).split(", ")
+        *_, cost, last = str(found).split(", ")
+        timed = bool(found.seconds is not None and found.to_send)
         return {
             "trials": found.trials,
             "stored": found.stored,
             "to_send": found.to_send,
-            "cost": "cost unknown" if found.cost_high is None else parts[3],
-            "time": parts[4] if len(parts) > 4 else "",
+            "cost": "cost unknown" if found.cost_high is None else cost if timed else last,
+            "time": last if timed else "",
             "text": str(found),
             "why": why,
             "warning": warning,
