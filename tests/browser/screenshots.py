@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import tempfile
 from pathlib import Path
+
+from playwright.sync_api import expect
 
 from .lab import running_lab
 
@@ -13,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def main(folder: str) -> None:
-    """Run the first notebook and save what it shows."""
+    """Run the first notebook and the workbench, and save what they show."""
     with tempfile.TemporaryDirectory() as root:
         for name in ("data", "prompts", "notebooks"):
             shutil.copytree(ROOT / name, Path(root) / name, ignore=shutil.ignore_patterns(".*", "winners"))
@@ -25,6 +28,16 @@ def main(folder: str) -> None:
             page.locator(".rk-grid del").first.scroll_into_view_if_needed()
             page.wait_for_timeout(500)  # the scroll ends
             page.screenshot(path=Path(folder) / "first_sweep.png")
+            notebook.close()
+            notebook = lab.open("notebooks/workbench.ipynb", size=(1440, 1000))
+            notebook.run_all()
+            notebook.command("application:toggle-left-area")
+            bench = notebook.page.locator(".rk-workbench")
+            bench.locator("[data-value='baseline/prefix']").uncheck()
+            bench.get_by_role("button", name=re.compile(r"^Run \d+$")).click()
+            expect(bench.get_by_role("status").first).to_contain_text("have a title", timeout=120_000)
+            bench.scroll_into_view_if_needed()
+            notebook.page.screenshot(path=Path(folder) / "workbench.png")
 
 
 if __name__ == "__main__":

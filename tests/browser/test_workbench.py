@@ -95,7 +95,7 @@ def test_edit_lint_and_run_what_is_new(desk: Notebook) -> None:
     page.keyboard.press("Control+Enter")
     expect(bench.get_by_role("button", name="Show results")).to_be_visible(timeout=60_000)
 
-    assert 2 == len(desk.cell_types())
+    assert ["markdown", "code", "code"] == desk.cell_types()
     assert [] == desk.console
 
 
@@ -148,15 +148,14 @@ def test_a_sweep_stopped_and_brought_back(opened: Callable[..., Notebook], lab: 
             "prompts = [rk.Prompt('<img src=x onerror=window.pwned=1>', '{{ title }} {{ body }}')]\n"
             f"model = rk.Model('openai/model-a', api_base={server.base!r}, name='<svg onload=window.pwned=1>')",
             "bench = rk.workbench(articles, prompts, models=model, store='swept')\nbench",
-            "started = time.time()\nwhile GO and time.time() < started + 15: time.sleep(0.05)".replace(
-                "GO", "globals().get('block')"
-            ),
+            "until = time.time() + 60\n"
+            "while globals().get('block') and time.time() < until and bench.progress['state'] != 'stopped': time.sleep(0.05)",
         )
         page, bench = notebook.page, workbench_in(notebook)
         bench.get_by_title("every article").click()
         bench.get_by_role("button", name=re.compile(r"^Run 1,000$")).click(timeout=20_000)
         expect(bench.locator(".rk-grid .rk-outcome").first).to_be_visible(timeout=30_000)
-        expect(bench.get_by_role("status").first).to_contain_text(re.compile(r"^\d+ of 1,000"))
+        expect(bench.get_by_role("status").first).to_contain_text(re.compile(r"^[1-9]\d* of 1,000"), timeout=30_000)
         assert notebook.python("globals().update(block=True)") is None
         page.evaluate(
             "() => { const c = jupyterapp.shell.currentWidget.content; c.activeCellIndex = 2; jupyterapp.commands.execute('notebook:run-cell'); }"
@@ -164,7 +163,7 @@ def test_a_sweep_stopped_and_brought_back(opened: Callable[..., Notebook], lab: 
         page.wait_for_function("() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'")
         bench.get_by_role("button", name="Stop", exact=True).click()
         expect(bench.get_by_role("status").first).to_contain_text(re.compile("Stopping|Scoring"), timeout=8_000)
-        assert "busy" == page.evaluate("jupyterapp.shell.currentWidget.sessionContext.session.kernel.status")
+        assert "running" == page.evaluate("jupyterapp.shell.currentWidget.content.model.cells.get(2).executionState")
         done(bench)
         sent = len(server.bodies)
         assert 0 < sent < 1000
