@@ -52,9 +52,7 @@ def clicked(notebook: Notebook, most: int, *, running: bool) -> list[float]:
 def main() -> None:
     """Measure and print."""
     with (
-        Loopback(
-            lambda body, _: f"A title for {body['messages'][0]['content'][8:60]}", latency_s=LATENCY_S
-        ) as server,
+        Loopback(lambda body, _: f"A title for {body['messages'][0]['content'][8:60]}", latency_s=LATENCY_S) as server,
         tempfile.TemporaryDirectory() as folder,
         running_lab(Path(folder)) as lab,
     ):

@@ -143,6 +143,8 @@ class Workbench(anywidget.AnyWidget):
         """
         self._desk.choose(**changes)
         self._changed()
+        if "articles" in changes:
+            self.shelf = self._desk.told_shelf()
 
     def edit(self, prompt: str, text: str | None = None) -> None:
         """Open a prompt in the editor, with another text as its draft when one is given."""
@@ -158,6 +160,7 @@ class Workbench(anywidget.AnyWidget):
             When the draft is no prompt, says what its parent says, or there is a file of that name.
         """
         path = self._desk.save_prompt(name, description)
+        self.catalog = self._desk.told_catalog()
         self._changed()
         self._drafted()
         return path
@@ -205,14 +208,16 @@ class Workbench(anywidget.AnyWidget):
 
     def _tell(self) -> None:
         """All that can be chosen and is."""
-        desk = self._desk
-        self.catalog, self.choices, self.shelf = desk.told_catalog(), desk.told_choices(), desk.told_shelf()
-        self.python = desk.told_python()
+        self.catalog, self.shelf = self._desk.told_catalog(), self._desk.told_shelf()
+        self._tell_choices()
+
+    def _tell_choices(self) -> None:
+        self.choices, self.python = self._desk.told_choices(), self._desk.told_python()
         self._aside.later("price", self._price)
         self._aside.later("tokens", self._count)
 
     def _changed(self) -> None:
-        self._tell()
+        self._tell_choices()
         self._aside.later("keep", self._desk.keep)
 
     def _drafted(self) -> None:
@@ -383,11 +388,14 @@ class Workbench(anywidget.AnyWidget):
             case "pick":
                 desk.pick(str(message["name"]), message["value"], on=bool(message["on"]))
                 self._changed()
+                if message["name"] == "articles":
+                    self.shelf = desk.told_shelf()
             case "set":
                 self.choose(**{str(message["name"]): message["value"]})
             case "first":
                 desk.choose_first(int(message["n"]))
                 self._changed()
+                self.shelf = desk.told_shelf()
             case "find":
                 desk.query = str(message["query"])[:200]
                 self.shelf = desk.told_shelf()

@@ -109,10 +109,10 @@ class Desk:
     def choose(self, **changes: Any) -> None:
         """Change the choices; a prompt or an article that is not there is an error."""
         choices = Choices.of(self.chosen.to_dict() | changes)
-        known = choices.within(prompts=self.prompts, articles=self._ids)
-        for kind in ("prompts", "articles"):
-            if lost := [each for each in getattr(choices, kind) if each not in getattr(known, kind)]:
-                raise PlanError(f"there is no {kind[:-1]} {lost[0]!r}")
+        for kind, there in (("prompts", set(self.prompts)), ("articles", set(self._ids))):
+            lost = next((each for each in getattr(choices, kind) if each not in there), None)
+            if lost is not None:
+                raise PlanError(f"there is no {kind[:-1]} {lost!r}")
         self.chosen = choices
 
     def pick(self, name: str, value: Any, *, on: bool) -> None:
