@@ -273,6 +273,7 @@ class Workbench(anywidget.AnyWidget):
             self._show(frame)
             count = int(frame["title"].notna().sum())
             self.progress = {"state": "done", "said": f"{count:,} titles from the store; nothing was sent"}
+            self._print()
         except RetitlekitError as problem:
             self.progress = {"state": "idle", "said": f"The last results could not be brought back: {visible(problem)}"}
 
@@ -327,6 +328,7 @@ class Workbench(anywidget.AnyWidget):
             said = f"The sweep stopped: {visible(job.problem)}. {said}"
         state = "failed" if job.problem else "stopped" if self._halt.is_set() else "done"
         self.progress = {"state": state, "said": said, "errors": failed}
+        self._print()
 
     def _lay(self, frame: pd.DataFrame) -> None:
         """Lay a frame into the grid; a sweep of another shape gets a new one."""
@@ -357,8 +359,6 @@ class Workbench(anywidget.AnyWidget):
             self.results = told_board(self._board) | known
         except RetitlekitError as problem:
             self._board, self.results = None, known | {"rows": [], "why": visible(problem)}
-        if self._still is not None:
-            self._still.update(self._summary())
 
     def _own_votes(self) -> pd.DataFrame:
         votes = self.votes
@@ -453,6 +453,11 @@ class Workbench(anywidget.AnyWidget):
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         shown.publish_display_data({**(data or {}), "text/plain": repr(self)}, metadata)
         self._still = shown.display(self._summary(), display_id=True)
+
+    def _print(self) -> None:
+        """Bring what is beside the view up to date."""
+        if self._still is not None:
+            self._still.update(self._summary())
 
     def _summary(self) -> Any:
         from IPython import display

@@ -27,7 +27,8 @@ _STYLE = """
 .rk-still h4 { margin: 0 0 4px; font-size: 1.1em; }
 .rk-still p { margin: 0 0 8px; }
 .jp-OutputArea-child:has(.rk-workbench) + .jp-OutputArea-child:has(.rk-still) { display: none; }
-.jp-OutputArea-child:has(> .jupyter-widgets:not(:has(*))):has(+ .jp-OutputArea-child .rk-still) { display: none; }
+.jp-OutputArea-child:has(> .jupyter-widgets):not(:has(> .jupyter-widgets > *)):has(+ .jp-OutputArea-child .rk-still) {
+  display: none; }
 """
 
 
