@@ -456,7 +456,7 @@ function render({ model, el: host, signal }) {
   draws("catalog", drawCatalog);
   draws("choices", drawChoices);
   draws("shelf", drawShelf);
-  draws("estimate", drawPrice);
+  draws("estimate", drawProgress);
   draws("progress", drawProgress);
   draws("python", drawTab);
   draws("tab", drawTab);

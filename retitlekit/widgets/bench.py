@@ -38,7 +38,8 @@ from retitlekit.widgets.view import source, told
 from retitlekit.winners import save_winner
 
 _TICK_S = 0.1
-_SHARE = 6  # the grid waits so many times as long as it took to draw
+_GRID_S = 0.5  # the grid is laid anew no oftener, and
+_SHARE = 6  # waits so many times as long as that took
 
 Message = Mapping[str, Any]
 
@@ -309,7 +310,7 @@ class Workbench(anywidget.AnyWidget):
                 now, seen, frame = time.monotonic(), job.done, job.frame
                 failed = errors(frame)
                 self._lay(frame)
-                due = time.monotonic() + _SHARE * (time.monotonic() - now)
+                due = time.monotonic() + max(_GRID_S, _SHARE * (time.monotonic() - now))
             self.progress = {
                 "state": "stopping" if self._halt.is_set() else "running",
                 "done": job.done,

@@ -300,8 +300,8 @@ class Grid(anywidget.AnyWidget):
     # -- what the view says
 
     @told
-    def _select(self, _: object = None) -> None:
-        """Choose the rows anew, and send the first page of them."""
+    def _select(self, change: object = None) -> None:
+        """Choose the rows anew, and send the first page of them; without a change of choices the place is kept."""
         variants = [self.within] if 0 <= self.within < len(self._sheet.names) and not self.blind else None
         self._order = self._sheet.select(
             self.query, self.only, sort=self.sort or None, descending=self.descending, variants=variants
@@ -310,7 +310,7 @@ class Grid(anywidget.AnyWidget):
         head = self._told_head()
         if head != self.head:
             self.head = head
-        self._send_view(keep=False)
+        self._send_view(keep=change is None)
 
     @told
     def _redraw(self, _: object = None) -> None:
