@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from traitlets import TraitError
 
 import retitlekit as rk
 from retitlekit.errors import FrameError, PlanError, PromptError
@@ -241,16 +243,36 @@ def test_why_it_cannot_run(open_bench: Callable[..., Workbench], changes: dict[s
         ({"kind": "pick", "name": "__class__", "value": 3, "on": True}, "'__class__' is no list of choices"),
         ({"kind": "pick", "name": "prompts", "value": "<b>", "on": True}, "there is no prompt '<b>'"),
         ({"kind": "open", "prompt": "../x"}, "there is no prompt '../x'"),
+        ({"kind": "decide", "by": "cost_usd"}, "nothing can be decided by 'cost_usd'"),
+        ({"kind": "tab", "tab": "nonsense"}, "TraitError"),
     ],
 )
 def test_what_is_refused_is_told(open_bench: Callable[..., Workbench], message: dict[str, Any], problem: str) -> None:
     """A choice that no sweep can have changes nothing and is told in the view."""
     bench = open_bench()
     before = bench.choices
-    says(bench, **message)
+    with contextlib.suppress(TraitError):  # a log has it too
+        says(bench, **message)
 
     assert problem in problems(bench)[0]
     assert before == bench.choices
+
+
+@pytest.mark.parametrize(
+    ("articles", "prompts", "problem"),
+    [
+        ([], [rk.Prompt("one", "{{ title }}")], "needs an article"),
+        (ARTICLES, {}, "needs an article and a prompt"),
+        (["a title"], [rk.Prompt("one", "{{ title }}")], "expected Article objects"),
+        (ARTICLES, ["{{ title }}"], "expected Prompt objects"),
+        ("nowhere.jsonl", "nowhere", "there is no nowhere.jsonl"),
+        (ARTICLES, "nowhere", "there is no nowhere"),
+    ],
+)
+def test_what_cannot_be_opened(articles: Any, prompts: Any, problem: str) -> None:
+    """Without articles or prompts there is an error at once that names what is missing."""
+    with pytest.raises(rk.RetitlekitError, match=problem):
+        rk.workbench(articles, prompts, store="store")
 
 
 def test_a_mistake_of_ours_is_told_too(open_bench: Callable[..., Workbench]) -> None:

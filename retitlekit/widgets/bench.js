@@ -400,7 +400,7 @@ function render({ model, el: host, signal }) {
     const options = model.get("catalog").prompts.map((each) => { const option = el("option", "", each.name); option.value = each.name; return option; });
     pick.pick.replaceChildren(...options);
     pick.pick.value = told.prompt;
-    if (shownPrompt !== told.prompt) { shownPrompt = told.prompt; named = false; about.value = ""; area.value = told.text; serial = told.serial; typing = null; }
+    if (shownPrompt !== told.prompt) { shownPrompt = told.prompt; named = false; about.value = ""; area.value = told.text; area.scrollTo(0, 0); serial = told.serial; typing = null; }
     else if (typing === null && told.serial >= serial && area.value !== told.text) { area.value = told.text; serial = told.serial; }
     if (!named) name.value = told.name;
     changed.textContent = told.changed ? "edited, not saved" : told.parent ? `made of ${told.parent}` : "as in its file";

@@ -352,7 +352,8 @@ class Workbench(anywidget.AnyWidget):
 
     def _rank(self) -> None:
         """The leaderboard, or why there is none."""
-        assert self._frame is not None
+        if self._frame is None:
+            return
         votes = len(self._own_votes())
         known = {"metrics": metrics(self._frame), "votes": votes, "decide": self._desk.decide}
         try:
@@ -423,6 +424,8 @@ class Workbench(anywidget.AnyWidget):
                 name, force = str(message.get("name") or "").strip(), bool(message.get("force"))
                 self._aside.later("winner", lambda: self._crown(name, force=force))
             case "decide":
+                if message["by"] not in (*self.results.get("metrics", ()), "votes"):
+                    raise PlanError(f"nothing can be decided by {message['by']!r:.80}")
                 desk.decide, self.pictures = str(message["by"]), []
                 self._aside.later("rank", self._rank)
                 self._aside.later("tab", self._fill_tab)

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from retitlekit.articles import Article, load_articles
-from retitlekit.errors import PlanError, PromptError, RetitlekitError
+from retitlekit.errors import ArticleError, PlanError, PromptError, RetitlekitError
 from retitlekit.html import visible
 from retitlekit.models import as_models, count_tokens
 from retitlekit.plans import Models, Prompts, estimate, plan
@@ -58,6 +58,8 @@ class Desk:
         self.prompts = load_prompts(prompts) if isinstance(prompts, str | os.PathLike) else _by_name(prompts)
         if not self.articles or not self.prompts:
             raise PlanError("a workbench needs an article and a prompt at least")
+        if strange := [each for each in self.articles if not isinstance(each, Article)]:
+            raise ArticleError(f"expected Article objects (rk.load_articles(…), rk.Article(…)), got {strange[0]!r:.80}")
         self.store, self.winners = store, winners
         self._ids = [each.id for each in self.articles]
         self._given = None if models is None else as_models(models)
@@ -296,4 +298,7 @@ class Desk:
 
 def _by_name(prompts: Any) -> dict[str, Prompt]:
     listed = [prompts] if isinstance(prompts, Prompt) else prompts.values() if isinstance(prompts, Mapping) else prompts
-    return {each.name: each for each in listed}
+    found = list(listed)
+    if strange := [each for each in found if not isinstance(each, Prompt)]:
+        raise PromptError(f"expected Prompt objects (rk.load_prompts(…), rk.Prompt(…)), got {strange[0]!r:.80}")
+    return {each.name: each for each in found}
