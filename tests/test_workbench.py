@@ -55,7 +55,7 @@ def open_bench(folder: Path) -> Iterator[Callable[..., Workbench]]:
 
     yield open_one
     for bench in opened:
-        bench.stop()
+        Workbench.stop(bench)
         settle(bench)
 
 
@@ -434,6 +434,28 @@ def test_it_comes_back(open_bench: Callable[..., Workbench]) -> None:
     assert sent == len(server.bodies)
 
 
+def test_results_of_a_server_that_is_gone(open_bench: Callable[..., Workbench]) -> None:
+    """The titles of a model that is not offered any more are brought back all the same; it cannot be run."""
+    with Loopback() as server:
+        bench = open_bench(models=[local(server)])
+        bench.run()
+        frame = bench.wait(60)
+    again = open_bench(models="baseline/prefix")
+
+    assert frame.title.tolist() == again.frame.title.tolist()
+    assert "model-a cannot be used now" in again.estimate["why"]
+
+
+def test_a_press_is_one_press(open_bench: Callable[..., Workbench]) -> None:
+    """Stop is heard twice, as a message and on the control channel, and what is under way still gets its seconds."""
+    bench, stops = open_bench(), []
+    bench.stop = lambda: stops.append(1)  # type: ignore[method-assign]
+    for press in ("a", "a", "b"):
+        says(bench, kind="stop", press=press)
+
+    assert 2 == len(stops)
+
+
 def test_what_is_no_longer_there(open_bench: Callable[..., Workbench], folder: Path) -> None:
     """A prompt and an article that are gone are chosen no more; the rest comes back."""
     bench = open_bench()
@@ -521,7 +543,7 @@ def test_stop_while_a_cell_blocks(tmp_path: Path) -> None:
                 "while time.monotonic() < until and bench.progress['state'] == 'running': time.sleep(0.05)\n"
                 "print(time.monotonic() < until and bench._halt.is_set() and 'stopped in time')"
             )
-            message = client.session.msg("retitlekit_stop", {"key": key})
+            message = client.session.msg("retitlekit_stop", {"key": key, "press": "1"})
             client.execute(blocking)
             client.control_channel.send(message)
             while "stopped in time\n" not in said:

@@ -75,15 +75,16 @@ class Background:
             self._show(problem)
 
 
-def listen(stop: Callable[[str], None]) -> None:
-    """Take Stop on the kernel's control channel, and call `stop` with the key of the view that it came from.
+def listen(stop: Callable[[str, str], None]) -> None:
+    """Take Stop on the kernel's control channel: `stop` gets the key of the view and the number of the press.
 
     A widget's own messages wait for the end of the cell in ipykernel 6 and 7.4; the control channel has had a thread of
     its own in all versions since 6.
     """
 
     def asked(_: object, __: object, message: Mapping[str, Any]) -> None:
-        stop(str(message.get("content", {}).get("key")))
+        content = message.get("content", {})
+        stop(str(content.get("key")), str(content.get("press")))
 
     with contextlib.suppress(ImportError):
         from IPython import get_ipython

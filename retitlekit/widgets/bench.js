@@ -50,12 +50,13 @@ function render({ model, el: host, signal }) {
 
   // A widget's message waits while a cell runs (ipykernel 6 and 7.4); the control channel does not.
   const halt = () => {
-    tell("stop");
+    const press = `${Date.now()}-${Math.random()}`;  // it may be heard twice, and counts once
+    tell("stop", { press });
     const kernel = model.widget_manager?.kernel;
     if (!kernel?.sendControlMessage) return;
     const header = { date: new Date().toISOString(), msg_id: `${id}-${Date.now()}`, msg_type: "retitlekit_stop", session: kernel.clientId, username: "", version: "5.3" };
     try {
-      kernel.sendControlMessage({ channel: "control", header, parent_header: {}, metadata: {}, content: { key: model.get("key") }, buffers: [] }, false, true);
+      kernel.sendControlMessage({ channel: "control", header, parent_header: {}, metadata: {}, content: { key: model.get("key"), press }, buffers: [] }, false, true);
     } catch { gone(); }
   };
 

@@ -92,6 +92,7 @@ class Workbench(anywidget.AnyWidget):
         self.one_at_a_time = threading.RLock()
         self._aside = Background(self._tell_problem)
         self._halt = threading.Event()
+        self._presses: set[str] = set()
         self._running = False
         self._job: Job | None = None
         self._frame: pd.DataFrame | None = None
@@ -259,7 +260,7 @@ class Workbench(anywidget.AnyWidget):
         store, ran = Path(self._desk.store).resolve(), self._desk.ran
         others = [each for each in _open.values() if each._job and Path(each._desk.store).resolve() == store]
         if others:
-            job, others[0]._job = others[0]._job, None
+            job, others[0]._job, self._desk.ran = others[0]._job, None, others[0]._desk.ran
             self._job, self._running = job, True
             self._aside.apart(lambda: self._sweep(job))
         elif ran and ran.prompts and ran.articles:
@@ -419,7 +420,7 @@ class Workbench(anywidget.AnyWidget):
             case "run":
                 self.run()
             case "stop":
-                self.stop()
+                self._pressed(str(message.get("press")))
             case "winner":
                 name, force = str(message.get("name") or "").strip(), bool(message.get("force"))
                 self._aside.later("winner", lambda: self._crown(name, force=force))
@@ -441,6 +442,12 @@ class Workbench(anywidget.AnyWidget):
             self.save_winner(name, force=force)
         except RetitlekitError as problem:
             self.winner = {"refused": visible(problem), "tie": isinstance(problem, FrameError) and not force}
+
+    def _pressed(self, press: str) -> None:
+        """Stop, once for each press of the button, which is heard on two ways."""
+        if press not in self._presses:
+            self._presses.add(press)
+            self.stop()
 
     # -- in a notebook
 
@@ -473,6 +480,6 @@ class Workbench(anywidget.AnyWidget):
 _open: weakref.WeakValueDictionary[str, Workbench] = weakref.WeakValueDictionary()
 
 
-def _stop(key: str) -> None:
+def _stop(key: str, press: str) -> None:
     if (bench := _open.get(key)) is not None:
-        bench.stop()
+        bench._pressed(press)

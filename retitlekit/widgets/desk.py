@@ -12,7 +12,7 @@ import pandas as pd
 from retitlekit.articles import Article, load_articles
 from retitlekit.errors import ArticleError, PlanError, PromptError, RetitlekitError
 from retitlekit.html import visible
-from retitlekit.models import as_models, count_tokens
+from retitlekit.models import as_models, count_tokens, from_endpoint
 from retitlekit.plans import Models, Prompts, estimate, plan
 from retitlekit.prompts import Prompt, load_prompts, save_prompt
 from retitlekit.rows import Texts, answered, fill
@@ -76,8 +76,9 @@ class Desk:
             desk = read_desk(self.store)
             kept = Choices.of(desk["choices"]) if "choices" in desk else None
             ran = Choices.of(desk["ran"]) if desk.get("ran") else None
-        except RetitlekitError as problem:
-            desk, kept, ran, self.said = {}, None, None, str(problem)
+            self._served = {name: from_endpoint(each, name) for name, each in dict(desk.get("endpoints", {})).items()}
+        except (RetitlekitError, TypeError, ValueError) as problem:
+            desk, kept, ran, self.said, self._served = {}, None, None, str(problem), {}
         there: dict[str, Any] = {"prompts": self.prompts, "articles": self._ids}
         self._fresh = kept is None
         self.chosen: Choices = (kept or self._first()).within(**there)
@@ -102,7 +103,10 @@ class Desk:
 
     def keep(self) -> None:
         """Write down what is to come back."""
-        told = {"choices": self.chosen.to_dict(), "ran": self.ran and self.ran.to_dict(), "drafts": self.drafts}
+        ran = self.ran and self.ran.to_dict()
+        told: dict[str, Any] = {"choices": self.chosen.to_dict(), "ran": ran, "drafts": self.drafts}
+        models = self._served | {name: each.model for name, each in self._offers.items() if each.model}
+        told["endpoints"] = {name: models[name].endpoint for name in (self.ran or self.chosen).models if name in models}
         more = {"editing": self.editing, "article": self.article, "decide": self.decide, "tab": self.tab}
         write_desk(self.store, told | more)
 
@@ -158,7 +162,7 @@ class Desk:
             offer = self._offers.get(name)
             if ready and (not offer or not offer.usable) and not self.looking:
                 raise PlanError(f"{name} cannot be used now: {offer.note if offer else 'it is not among the models'}")
-            asked.append(offer.model if offer and offer.model else name)
+            asked.append(offer.model if offer and offer.model else self._served.get(name, name))
         chosen = set(choices.articles)
         return plan(
             [self.prompts[each] for each in choices.prompts],
