@@ -15,7 +15,7 @@ SECTIONS = {
     "A sweep": ["plan", "estimate", "Estimate", "run", "arun", "start", "Job", "sweep"],
     "Batches": ["submit_batch", "collect_batch", "cancel_batch", "Batch"],
     "Titles and scores": ["extract_title", "score"],
-    "A look": ["compare", "vote", "report"],
+    "A look": ["compare", "vote", "workbench", "report"],
     "A decision": ["leaderboard", "effects", "needed", "race", "Race", "save_winner", "Winner"],
     "Articles kept aside": ["split", "confirm", "Confirmation"],
     "Votes": ["cast_vote", "undo_vote", "append_votes", "read_votes", "next_pairs"],

@@ -54,7 +54,7 @@ _ROOMS = {
     "titles": ("extract_title",),
     "voters": ("Agreement", "agreement", "consistency"),
     "votes": ("VOTE_COLUMNS", "append_votes", "cast_vote", "read_votes", "undo_vote"),
-    "widgets": ("compare", "vote"),
+    "widgets": ("compare", "vote", "workbench"),
     "winners": ("Winner", "save_winner"),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}

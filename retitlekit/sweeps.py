@@ -319,6 +319,15 @@ class Job:
         self._report(interrupted)
         return frame
 
+    def finished(self, timeout_s: float = 0) -> bool:
+        """Whether the sweep is over, or is so within some seconds; unlike `wait` it warns of nothing."""
+        return self._finished.wait(timeout_s)
+
+    @property
+    def problem(self) -> Exception | None:
+        """What ended the sweep before its time, if anything did."""
+        return self._run.problem
+
     def stop(self, *, grace_s: float = GRACE_S) -> None:
         """Send nothing more; requests under way get `grace_s` seconds to be answered."""
         self._stopping = True

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from retitlekit.articles import Article
+    from retitlekit.plans import Models, Prompts
     from retitlekit.widgets.arena import Arena
+    from retitlekit.widgets.bench import Workbench
     from retitlekit.widgets.grid import Grid
 
 
@@ -114,3 +117,55 @@ def vote(
     from retitlekit.widgets.arena import Arena
 
     return Arena(frame, voter=voter, store=store, by=by, seed=seed)
+
+
+def workbench(
+    articles: str | os.PathLike[str] | Iterable[Article] = "../data/articles.jsonl",
+    prompts: str | os.PathLike[str] | Prompts = "../prompts",
+    *,
+    store: str | os.PathLike[str] = ".retitlekit",
+    models: Models | None = None,
+    winners: str | os.PathLike[str] = "winners",
+) -> Workbench:
+    """Do the whole job without code: choose, run, read, chart, rank, vote, edit a prompt, run again, save the winner.
+
+    What is chosen, drafted and shown is kept in ``<store>/workbench.json``: running the cell again brings everything
+    back, after a restart of the kernel too, and sends nothing. Only "Run" sends, and only what the store does not hold.
+    Sweeps run in the background, "Stop" works even while a cell is running, and each view tells the Python that does
+    the same.
+
+    Parameters
+    ----------
+    articles : path-like or iterable of Article
+        As `load_articles` reads them. The default is where a notebook in ``notebooks/`` finds them.
+    prompts : path-like, or prompts
+        A folder of ``.prompt`` files, to which new ones are saved; or prompts, and then nothing can be saved.
+    store : path-like
+        Folder of the store.
+    models : str, Model, iterable or dict of them, optional
+        What to choose from. Left out, the embedded titlers and all that `available_models` finds.
+    winners : path-like
+        Folder for saved winners.
+
+    Returns
+    -------
+    Workbench
+        Its `frame`, `board` and `votes` are DataFrames; `choose`, `edit`, `save_prompt`, `run`, `stop`, `wait` and
+        `save_winner` do what the view does.
+
+    Raises
+    ------
+    ArticleError, PromptError, ModelError, PlanError
+        When there are no articles or prompts, or they cannot be read.
+
+    Examples
+    --------
+    >>> bench = rk.workbench(articles, prompts, store=tmp, models="baseline/prefix")
+    >>> bench.choose(prompts=["bare", "limits"], articles=[each.id for each in articles[:3]])
+    >>> bench.run()
+    >>> len(bench.wait())
+    6
+    """
+    from retitlekit.widgets.bench import Workbench
+
+    return Workbench(articles, prompts, store=store, models=models, winners=winners)

@@ -319,13 +319,13 @@ class Grid(anywidget.AnyWidget):
     # -- what the view says
 
     @told
-    def _select(self, _: object = None) -> None:
-        """Choose the rows anew, and send the first page of them."""
+    def _select(self, change: object = None) -> None:
+        """Choose the rows anew, and send the first page of them; without a change of choices the place is kept."""
         variants = [self.within] if 0 <= self.within < len(self._sheet.names) and not self.blind else None
         self._order = self._sheet.select(
             self.query, self.only, sort=self.sort or None, descending=self.descending, variants=variants
         )
-        self._show_view(keep=False)
+        self._show_view(keep=change is None)
 
     @told
     def _redraw_still(self, _: object = None) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from .lab import Lab, Notebook, running_lab, write_notebook
 
@@ -44,12 +45,19 @@ def main(folder: str) -> None:
                 grid.screenshot(path=target / ("grid_dark.png" if dark else "grid.png"))
                 if not dark:
                     arena.screenshot(path=target / "arena.png")
+            ran = _opened(lab, "notebooks/workbench.ipynb")
+            bench = ran.page.locator(".rk-workbench")
+            bench.locator("[data-value='baseline/prefix']").uncheck()
+            bench.get_by_role("button", name=re.compile(r"^Run \d+$")).click()
+            expect(bench.get_by_role("status").first).to_contain_text("have a title", timeout=120_000)
+            bench.scroll_into_view_if_needed()
+            ran.page.screenshot(path=target / "workbench.png")
             page = lab.browser.new_context(viewport={"width": 1200, "height": 1250}).new_page()
             page.goto((Path(root) / "report.html").as_uri())
             _seen(page, ".rk-outcome")
             page.evaluate("window.scrollTo(0, 0)")
             page.screenshot(path=target / "report.png")
-    for name in ("first_sweep", "grid", "grid_dark", "arena", "report"):
+    for name in ("first_sweep", "grid", "grid_dark", "arena", "report", "workbench"):
         picture = target / f"{name}.png"
         Image.open(picture).convert("RGB").quantize(96).save(picture, optimize=True)  # a third of the bytes
 

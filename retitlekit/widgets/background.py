@@ -1,0 +1,94 @@
+"""Work aside, so that the kernel stays free; and a Stop that reaches it while a cell keeps the kernel busy."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Work = Callable[[], None]
+_STOP = "retitlekit_stop"
+
+
+class Background:
+    """A thread that does one thing after the other, and of each kind only the last that was asked for.
+
+    Parameters
+    ----------
+    show : callable
+        Told of every exception: in a thread nobody else would see it.
+    """
+
+    def __init__(self, show: Callable[[Exception], None]) -> None:
+        self._show = show
+        self._wanted: dict[str, Work] = {}
+        self._at_work = 0
+        self._changed = threading.Condition()
+        self._working = False
+
+    def later(self, what: str, work: Work) -> None:
+        """Do this after what is wanted already, in the place of what was wanted under this name."""
+        with self._changed:
+            self._wanted.pop(what, None)
+            self._wanted[what] = work
+            if self._working:
+                return
+            self._working = True
+        self.apart(self._work_off)
+
+    def apart(self, work: Work) -> None:
+        """Do this in a thread of its own, beside everything else."""
+        with self._changed:
+            self._at_work += 1
+
+        def done_apart() -> None:
+            try:
+                self._tried(work)
+            finally:
+                with self._changed:
+                    self._at_work -= 1
+                    self._changed.notify_all()
+
+        # in a copied context: without the kernel's, ipykernel 7.0 cannot send what the thread changes
+        threading.Thread(target=contextvars.copy_context().run, args=(done_apart,), daemon=True).start()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until nothing is under way any more; False when it still is after so many seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._at_work, timeout)
+
+    def _work_off(self) -> None:
+        while True:
+            with self._changed:
+                if not self._wanted:
+                    self._working = False
+                    return
+                work = self._wanted.pop(next(iter(self._wanted)))
+            self._tried(work)
+
+    def _tried(self, work: Work) -> None:
+        try:
+            work()
+        except Exception as problem:  # noqa: BLE001 - shown in the view, the only place where it is seen
+            self._show(problem)
+
+
+def listen(stop: Callable[[str, str], None]) -> None:
+    """Take Stop on the kernel's control channel: `stop` gets the key of the view and the number of the press.
+
+    A widget's own messages wait for the end of the cell in ipykernel 6 and 7.4; the control channel has had a thread of
+    its own in all versions since 6.
+    """
+
+    def asked(_: object, __: object, message: Mapping[str, Any]) -> None:
+        content = message.get("content", {})
+        stop(str(content.get("key")), str(content.get("press")))
+
+    with contextlib.suppress(ImportError):
+        from IPython import get_ipython
+
+        handlers = getattr(getattr(get_ipython(), "kernel", None), "control_handlers", None)
+        if isinstance(handlers, dict):
+            handlers[_STOP] = asked
