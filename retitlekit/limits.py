@@ -20,6 +20,7 @@ from datetime import datetime
 from retitlekit.paces import MARGIN, WINDOW_S, Bucket, Pace, Room, Sent
 
 _GROWTH_PAUSE_S = 5.0  # after a server error
+_LONG_S = 3.0  # a place is free sooner
 
 
 class Lane:
@@ -100,13 +101,13 @@ class Lane:
             self.closed_until = max(self.closed_until, now + retry_after)
         if self._listen(sent, now, headers):
             return  # it is known what was lacking
-        anew = sent.number > self._cut_at
-        explained = self._room.refused(
-            sent, now, retry_after or 0.0, under_way=self.under_way, anew=anew, paced=self._pace.binding
+        anew, paced = sent.number > self._cut_at, self._pace.binding
+        crowded = (retry_after or 0.0) < _LONG_S and self._room.refused(
+            sent, now, retry_after or 0.0, under_way=self.under_way, anew=anew, paced=paced
         )
         if anew:
             self._cut_at = self._sent
-            if not explained:
+            if not crowded:
                 self._pace.exhaust(sent, now, retry_after, latest=self._sent, latency_s=self.latency_s)
 
     def troubled(self, sent: Sent, now: float) -> None:
@@ -132,7 +133,7 @@ class Lane:
             told = tell(headers, what)
             if told:
                 self._quotas[what].listen(told, unit, sent, now, later=self._sent - sent.number)
-                lacking = lacking or told.remaining < 1
+                lacking = lacking or (told.remaining < 1 and not self._quotas[what].flows)
         return lacking
 
 
@@ -158,14 +159,14 @@ class Quota:
         self._by = 0  # the request whose answer told
         self._left = math.inf
         self._renewed_at = now
-        self._flows = False  # some came back before all did
+        self.flows = False  # some came back before all did
         self._most = 0.0
 
     def wait_s(self, now: float, expiry_s: float) -> float:
         """Seconds until one more may go; `expiry_s` is the time until a first one must be back."""
         assert self.bucket is not None
         wait = self.bucket.wait_s(1, now)
-        if self._left < 1 and not self._flows:
+        if self._left < 1 and not self.flows:
             wait = max(wait, min(self._renewed_at - now, expiry_s))
         return wait
 
@@ -181,13 +182,17 @@ class Quota:
             return
         remaining, reset_s = told.remaining / unit, max(told.reset_s, 0.1)
         left = remaining - later
-        self._flows = self._flows or (self._left < left - 2 and now < self._renewed_at - 1)
+        if self._by:
+            in_time = self._left < left - 2 and now < self._renewed_at - 1
+            again = 0 <= now - self._renewed_at < told.window_s / 6 and told.reset_s < told.window_s / 2
+            self.flows = self.flows or in_time or again
         self._by, self._left, self._renewed_at = sent.number, left, now + told.reset_s
         self._most = max(self._most, remaining)
-        rate = max(remaining, 1.0) / reset_s
         if told.limit and told.reset_s <= told.window_s:
             steady = MARGIN * told.limit / unit / told.window_s
-            rate = steady if self._flows else max(rate, steady)
+            rate = steady if self.flows else max(remaining / reset_s, steady)
+        else:
+            rate = max(remaining, 1.0) / reset_s
         if self.bucket is None:
             self.bucket = Bucket(rate, now)
             self.bucket.set_rate(rate, now, level=0.0)

@@ -172,11 +172,11 @@ class Room:
         self._fast, self._since, self._proofs = False, 0, 0
         if explained:
             self._caution = min(20 * _RARE, max(_RARE, 2 * self._caution))
+            self._try_from = now + _RARE * pause_s  # to be closed for a while must stay as rare
         if not trial:
             fewer = min(self._ceiling - 1, max(under_way, sent.company - 1)) if anew else under_way
             self._ceiling = max(1, min(self._ceiling, under_way if self._ceiling == _MOST else fewer))
         self.limit, self._patience = min(self.limit, self._ceiling), self._caution
-        self._try_from = now + _RARE * pause_s  # to be closed for a while must stay as rare
         return explained
 
 
