@@ -315,7 +315,7 @@ class Pace:
 
     def _is_window(self, silent_s: float) -> bool:
         """Whether even a bucket of a minute would have let somebody through, or each that went made room for one."""
-        if self._in_minute < 0.97 * self._full < math.inf:
+        if self._in_minute < 0.95 * self._base * WINDOW_S:
             self._full = math.inf  # there was room in it
         turned = any(
             self._taken - mark.taken >= 20 * max(2, abs(self._in_minute - mark.in_minute)) for mark in self._exhausted
@@ -336,7 +336,8 @@ class Pace:
             self._closed_until = now + pause_s
 
     def _set(self, rate: float, rests_on: int, now: float) -> None:
-        self._base, self._rests_on = rate, max(1, min(rests_on, _SURE))
+        price = rate * self._refusal_s  # refusals that it takes to know more
+        self._base, self._rests_on = rate, max(1, int(min(rests_on, _SURE * max(1.0, price / 2))))
         self._bucket = self._bucket or Bucket(rate, now)
         self._bucket.set_rate(rate, now, level=0.0)
 
