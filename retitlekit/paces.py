@@ -173,9 +173,12 @@ class Room:
         if explained:
             self._caution = min(20 * _RARE, max(_RARE, 2 * self._caution))
             self._try_from = now + _RARE * pause_s  # to be closed for a while must stay as rare
-        if not trial:
-            fewer = min(self._ceiling - 1, max(under_way, sent.company - 1)) if anew else under_way
-            self._ceiling = max(1, min(self._ceiling, under_way if self._ceiling == _MOST else fewer))
+        at_once = not self._answers or now - sent.at < self.latency_s / 2  # then what is under way was taken
+        if anew and not trial:
+            fewer = under_way if at_once and self._ceiling == _MOST else max(under_way, sent.company - 1)
+            self._ceiling = max(1, min(self._ceiling - 1, fewer))
+        elif not anew and at_once:
+            self._ceiling = max(1, min(self._ceiling, under_way))
         self.limit, self._patience = min(self.limit, self._ceiling), self._caution
         return explained
 
@@ -279,7 +282,7 @@ class Pace:
         silent_s = now - last.at if last and last.taken == self._taken else 0.0
         if not silent_s:
             self._pause_s = max(_PAUSE_S, latency_s / 4)
-        self._alone = bool(silent_s) or self._full < math.inf
+        self._alone = silent_s > 0 or self._full < math.inf or self._base * self._refusal_s > 2
         if self._is_window(silent_s + (retry_after or 0.0)):
             self._fill(now, silent_s, retry_after)
         elif silent_s and (self._rests_on < 8 or self._base * silent_s > 3):
