@@ -17,7 +17,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from retitlekit.paces import MARGIN, WINDOW_S, Bucket, Pace, Room, Sent
+from retitlekit.paces import MARGIN, WINDOW_S, Bucket, Pace, Room
+from retitlekit.paces import Sent as Sent
 
 _GROWTH_PAUSE_S = 5.0  # after a server error
 _LONG_S = 3.0  # a place is free sooner

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass
+from statistics import median
 from typing import NamedTuple
 
 MARGIN = 0.985  # of a rate: two clocks are never the same
@@ -195,10 +196,10 @@ class _Mark:
 
 
 class Pace:
-    """How many requests an endpoint takes a second, from what it took between two moments at which it had nothing left.
+    """How many requests an endpoint takes a second: what it took between two moments at which it had nothing left.
 
-    That is right for buckets and windows of any size. Where nothing at all is taken for longer than a bucket would need,
-    the endpoint counts over a minute, and no more than were in it may be in any minute.
+    That is right for buckets and windows of any size. Where nothing at all is taken for longer than a bucket would
+    need, the endpoint counts over a minute, and no more than were in it may be in any minute.
     """
 
     def __init__(self, now: float) -> None:
@@ -214,7 +215,8 @@ class Pace:
         self._burst: _Mark | None = None  # the first exhaustion: by then a burst was taken, at the most
         self._exhausted: deque[_Mark] = deque(maxlen=32)
         self._trail: deque[_Mark] = deque(maxlen=16)  # since the last of them
-        self._refusal_s = 0.0  # how long a 429 takes
+        self._refusals: deque[float] = deque(maxlen=7)  # how long the last ones took
+        self._refusal_s = 0.0  # how long one takes
         self._pause_s = _PAUSE_S
         self._closed_until = self._alone_until = -math.inf
         self._alone = False  # the next one goes ahead of the others
@@ -264,7 +266,8 @@ class Pace:
 
     def forget(self, sent: Sent, now: float) -> None:
         """It was not taken after all."""
-        self._refusal_s = max(0.9 * self._refusal_s, now - sent.at)
+        self._refusals.append(now - sent.at)
+        self._refusal_s = median(self._refusals)
         self._taken -= 1
         tick = int(sent.at / _TICK_S)
         if tick in self._minute:
@@ -284,7 +287,7 @@ class Pace:
             self._pause_s = max(_PAUSE_S, latency_s / 4)
         self._alone = silent_s > 0 or self._full < math.inf or self._base * self._refusal_s > 2
         if self._is_window(silent_s + (retry_after or 0.0)):
-            self._fill(now, silent_s, retry_after)
+            self._fill(now, retry_after)
         elif silent_s and (self._rests_on < 8 or self._base * silent_s > 3):
             self._pause_s *= 2
             self._set(min(self._base / 2, 1 / self._pause_s), 1, now)
@@ -329,7 +332,7 @@ class Pace:
             or (silent_s >= 3 and silent_s * self._in_minute / WINDOW_S >= 2)
         )
 
-    def _fill(self, now: float, silent_s: float, retry_after: float | None) -> None:
+    def _fill(self, now: float, retry_after: float | None) -> None:
         """What was taken in the last minute is all that a minute takes, or more."""
         pause_s = self.expiry_s(now) if self._full == math.inf else self._pause_s
         self._pause_s = min(_LONGEST_PAUSE_S, 2 * self._pause_s)

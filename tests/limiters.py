@@ -125,7 +125,7 @@ def headers(limiter: Limiter, now: float, wait_s: float, tells: str) -> dict[str
 class Simulation:
     """A client that asks as fast as its lane allows, on a busy machine: what it plans for a moment happens later.
 
-    `refusal_s` is how long a 429 takes, `sizes` draws what a request takes of the limiter.
+    `refusal_s` is how long a 429 takes.
     """
 
     def __init__(
@@ -134,9 +134,6 @@ class Simulation:
         self.lane, self.limiter, self.tells = lane, limiter, tells
         self.latency_s, self.refusal_s = latency_s, refusal_s
         self.counts: Counter[str] = Counter()
-        self.busy_s = 0.0  # sum over answers
-        self.most = self.under_way = 0
-        self.log: list[tuple[float, bool]] = []
         self._chance = random.Random(1)
         self._number, self._events = itertools.count(), list[tuple[float, int, Callable[[float], None]]]()
         self._woken = math.inf
@@ -170,7 +167,6 @@ class Simulation:
         told = headers(self.limiter, now, wait_s, self.tells)
         late = "late " if now > 10 else "early "
         self.counts[late + ("refused" if wait_s else "answered")] += 1
-        self.log.append((now, not wait_s))
         taken_s = self.refusal_s if wait_s else self.latency_s * self._chance.lognormvariate(-0.08, 0.4)
         self._at(now + taken_s, lambda when: self._leave(when, sent, bool(wait_s), told))
 
@@ -185,6 +181,5 @@ class Simulation:
             wait = told.get("retry-after-ms") or told.get("retry-after")
             self.lane.refused(sent, now, float(wait) * unit if wait else None, told)
         else:
-            self.busy_s += now - sent.at
             self.lane.accepted(sent, now, told, 100)
         self._pump(now)
