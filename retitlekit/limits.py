@@ -61,7 +61,7 @@ class Lane:
             wait = max(wait, self._room.wait_s(self.under_way, now))
         for quota in self._quotas.values():
             if quota.bucket:
-                wait = max(wait, quota.wait_s(now, self._pace.expiry_s(now)))
+                wait = max(wait, quota.wait_s(now))
         if self._rpm:
             wait = max(wait, self._rpm.wait_s(1, now))
         if self._tpm:
@@ -129,11 +129,11 @@ class Lane:
         """Take in what headers tell; returns whether nothing remains of something."""
         if not headers:
             return False
-        lacking = False
+        lacking, expiry_s = False, self._pace.expiry_s(now)
         for what, unit in (("requests", 1.0), ("tokens", max(1.0, self._reply_tokens))):
             told = tell(headers, what)
             if told:
-                self._quotas[what].listen(told, unit, sent, now, later=self._sent - sent.number)
+                self._quotas[what].listen(told, unit, sent, now, self._sent - sent.number, expiry_s)
                 lacking = lacking or (told.remaining < 1 and not self._quotas[what].flows)
         return lacking
 
@@ -159,16 +159,16 @@ class Quota:
         self.bucket: Bucket | None = None
         self._by = 0  # the request whose answer told
         self._left = math.inf
-        self._renewed_at = now
+        self._renewed_at = self._back_at = now  # all, and the first of them
         self.flows = False  # some came back before all did
         self._most = 0.0
 
-    def wait_s(self, now: float, expiry_s: float) -> float:
-        """Seconds until one more may go; `expiry_s` is the time until a first one must be back."""
+    def wait_s(self, now: float) -> float:
+        """Seconds until one more may go."""
         assert self.bucket is not None
         wait = self.bucket.wait_s(1, now)
         if self._left < 1 and not self.flows:
-            wait = max(wait, min(self._renewed_at - now, expiry_s))
+            wait = max(wait, self._back_at - now)
         return wait
 
     def send(self, now: float) -> None:
@@ -177,8 +177,11 @@ class Quota:
             self._left -= 1
             self.bucket.take(1, now)
 
-    def listen(self, told: Told, unit: float, sent: Sent, now: float, *, later: int) -> None:
-        """Believe what the answer to `sent` told; `later` requests were sent after it."""
+    def listen(self, told: Told, unit: float, sent: Sent, now: float, later: int, expiry_s: float) -> None:
+        """Believe what the answer to `sent` told.
+
+        `later` requests were sent after it, and in `expiry_s` the first of the last minute is older than that.
+        """
         if sent.number < self._by or sent.at + told.reset_s < now - told.window_s:
             return
         remaining, reset_s = told.remaining / unit, max(told.reset_s, 0.1)
@@ -188,6 +191,7 @@ class Quota:
             again = 0 <= now - self._renewed_at < told.window_s / 6 and told.reset_s < told.window_s / 2
             self.flows = self.flows or in_time or again
         self._by, self._left, self._renewed_at = sent.number, left, now + told.reset_s
+        self._back_at = min(self._renewed_at, now + expiry_s)
         self._most = max(self._most, remaining)
         if told.limit and told.reset_s <= told.window_s:
             steady = MARGIN * told.limit / unit / told.window_s

@@ -221,3 +221,18 @@ def test_silence_is_probed_by_one_at_a_time() -> None:
 
     assert len(asked) <= 9
     assert gaps[-1] > 4 * gaps[0]
+
+
+def test_what_remains_comes_back_one_by_one() -> None:
+    """Where nothing remains of a minute, one more goes when the first is a minute old, whenever one looks."""
+    lane = Lane(0.0)
+    told = {
+        "x-ratelimit-limit-requests": "20",
+        "x-ratelimit-remaining-requests": "0",
+        "x-ratelimit-reset-requests": "60s",
+    }
+    for at in range(4):
+        lane.accepted(lane.send(10.0 * at), 10.0 * at + 0.1, told)
+
+    assert 20 < lane.wait_s(35.05) < 30
+    assert 0 == lane.wait_s(60.55)
