@@ -216,27 +216,27 @@ def tell(headers: Mapping[str, str], what: str) -> Told | None:
         remaining, reset, limit = (headers.get(pattern.format(name), "") for name in ("remaining", "reset", "limit"))
         told = _number(remaining), _seconds(reset)
         if told[0] is not None and told[1] is not None:
-            window = re.search(r"\bw=(\d+)", f"{limit};{headers.get('ratelimit-policy', '')}")
+            window = re.search(r"\bw=([1-9]\d{0,8})\b", f"{limit};{headers.get('ratelimit-policy', '')}")
             return Told(told[0], told[1], _number(limit), float(window[1]) if window else WINDOW_S)
     return None
 
 
 def _structured(told: str, policy: str) -> Told | None:
     """The IETF's one field: ``limit=100, remaining=50, reset=5``, or ``"default";r=50;t=30`` and a policy of it."""
-    given = dict(re.findall(r"\b([a-z]+)=(\d+)", f"{told};{policy}"))
+    given = dict(re.findall(r"\b([a-z]+)=(\d{1,12})\b", f"{told};{policy}"))
     remaining, reset = given.get("r", given.get("remaining")), given.get("t", given.get("reset"))
     if remaining is None or reset is None:
         return None
-    limit = given.get("q", given.get("limit")) or next(iter(re.findall(r"^\d+", policy)), None)
+    limit = given.get("q", given.get("limit")) or next(iter(re.findall(r"^\d{1,12}\b", policy)), None)
     return Told(float(remaining), float(reset), limit and float(limit), float(given.get("w", 0)) or WINDOW_S)
 
 
 def _number(text: str) -> float | None:
-    found = re.match(r"\d+(\.\d+)?(?=\s*(?:[,;]|$))", text)
+    found = re.match(r"\d{1,15}(\.\d+)?(?=\s*(?:[,;]|$))", text)
     return float(found[0]) if found else None
 
 
-_PARTS = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
+_PARTS = re.compile(r"(\d{1,15}(?:\.\d+)?)(ms|h|m|s)")
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 

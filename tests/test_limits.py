@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from collections import Counter, deque
 
@@ -236,3 +237,21 @@ def test_what_remains_comes_back_one_by_one() -> None:
 
     assert 20 < lane.wait_s(35.05) < 30
     assert 0 == lane.wait_s(60.55)
+
+
+@pytest.mark.parametrize("number", ["0", "1", "9" * 15, "9" * 400, "0.0"])
+def test_no_header_breaks_a_lane(number: str) -> None:
+    """Whatever numbers an endpoint tells, what the lane says next is a time."""
+    spellings = [
+        {"x-ratelimit-limit-requests": number, "x-ratelimit-remaining-requests": number},
+        {"x-ratelimit-reset-requests": number, "x-ratelimit-remaining-requests": number},
+        {"ratelimit-limit": f"9;w={number}", "ratelimit-remaining": "5", "ratelimit-reset": "0"},
+        {"ratelimit": f"limit={number}, remaining={number}, reset={number}", "ratelimit-policy": f"9;w={number}"},
+        {"x-ratelimit-remaining-tokens": number, "x-ratelimit-reset-tokens": f"{number}s"},
+    ]
+    for headers in spellings:
+        lane = Lane(0.0)
+        for at in range(3):
+            lane.accepted(lane.send(at), at + 0.1, headers, 0)
+
+        assert 0 <= lane.wait_s(3.0) < math.inf
