@@ -1,9 +1,15 @@
-"""Rate limiters as providers have them: the counting part of a server, for tests and benchmarks."""
+"""Limiters as providers have them, and a sweep against one in simulated time; for tests and benchmarks."""
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import math
-from collections import deque
+import random
+from collections import Counter, deque
+from collections.abc import Callable
+
+from retitlekit.limits import Lane, Sent
 
 
 class FixedWindow:
@@ -67,19 +73,44 @@ class TokenBucket:
         return int(self.level), (self.size - self.level) / self.rate
 
 
-Limiter = FixedWindow | SlidingWindow | TokenBucket
-LIMITERS = {
-    "fixed window": FixedWindow,
+class Parallel:
+    """`n` requests at once, however many a minute."""
+
+    def __init__(self, n: int) -> None:
+        self.n, self.busy = n, 0
+
+    def wait_s(self, now: float) -> float:
+        """0 and one slot less, or some time above 0."""
+        if self.busy >= self.n:
+            return 1.0
+        self.busy += 1
+        return 0.0
+
+    def leave(self) -> None:
+        """A request was answered."""
+        self.busy -= 1
+
+    def told(self, now: float) -> tuple[int, float]:
+        """Slots that remain, and seconds until all are back."""
+        return self.n - self.busy, 1.0
+
+
+Limiter = FixedWindow | SlidingWindow | TokenBucket | Parallel
+LIMITERS: dict[str, Callable[[int], Limiter]] = {
+    "fixed window": lambda n: FixedWindow(n, 41.0),
     "sliding window": SlidingWindow,
+    "one at a time": lambda n: TokenBucket(n, 1),
     "bucket of a second": lambda n: TokenBucket(n, max(1, n // 60)),
     "bucket of a minute": lambda n: TokenBucket(n, n),
 }
 
 
 def headers(limiter: Limiter, now: float, wait_s: float, tells: str) -> dict[str, str]:
-    """What the answer tells: "nothing", "retry-after" (with a 429), or "all" (OpenAI's headers, always)."""
+    """What the answer tells: "nothing", "retry-after" or "retry-after-ms" (with a 429), or "all" (OpenAI's, always)."""
     told: dict[str, str] = {}
-    if tells != "nothing" and wait_s:
+    if tells == "retry-after-ms" and wait_s:
+        told["retry-after-ms"] = str(math.ceil(1000 * wait_s))
+    if tells in ("retry-after", "all") and wait_s:
         told["retry-after"] = str(math.ceil(wait_s))
     if tells == "all":
         remaining, reset_s = limiter.told(now)
@@ -89,3 +120,66 @@ def headers(limiter: Limiter, now: float, wait_s: float, tells: str) -> dict[str
             "x-ratelimit-reset-requests": f"{reset_s:.3f}s",
         }
     return told
+
+
+class Simulation:
+    """A client that asks as fast as its lane allows, on a busy machine: what it plans for a moment happens later.
+
+    `refusal_s` is how long a 429 takes.
+    """
+
+    def __init__(
+        self, lane: Lane, limiter: Limiter, tells: str = "nothing", latency_s: float = 0.1, refusal_s: float = 0.001
+    ) -> None:
+        self.lane, self.limiter, self.tells = lane, limiter, tells
+        self.latency_s, self.refusal_s = latency_s, refusal_s
+        self.counts: Counter[str] = Counter()
+        self._chance = random.Random(1)
+        self._number, self._events = itertools.count(), list[tuple[float, int, Callable[[float], None]]]()
+        self._woken = math.inf
+
+    def run(self, seconds: float) -> Counter[str]:
+        """Counts of what was answered and refused, early (in the first ten seconds) and late."""
+        self._pump(0.0)
+        while self._events and self._events[0][0] < seconds:
+            now, _, what = heapq.heappop(self._events)
+            what(now)
+        return self.counts
+
+    def _at(self, when: float, what: Callable[[float], None]) -> None:
+        heapq.heappush(self._events, (when, next(self._number), what))
+
+    def _late_s(self) -> float:
+        """A loop is a little late always, and much at times."""
+        late = self._chance.expovariate(1000)
+        return late + self._chance.uniform(0, 0.05) if self._chance.random() < 0.01 else late
+
+    def _pump(self, now: float) -> None:
+        while (wait := self.lane.wait_s(now)) == 0:
+            sent = self.lane.send(now)
+            self._at(now + self._chance.uniform(0.0005, 0.003), lambda when, sent=sent: self._arrive(when, sent))
+        if wait < math.inf and not now < self._woken <= now + wait + 0.001:
+            self._woken = now + wait + self._late_s()
+            self._at(self._woken, self._pump)
+
+    def _arrive(self, now: float, sent: Sent) -> None:
+        wait_s = self.limiter.wait_s(now)
+        told = headers(self.limiter, now, wait_s, self.tells)
+        late = "late " if now > 10 else "early "
+        self.counts[late + ("refused" if wait_s else "answered")] += 1
+        taken_s = self.refusal_s if wait_s else self.latency_s * self._chance.lognormvariate(-0.08, 0.4)
+        self._at(now + taken_s, lambda when: self._leave(when, sent, bool(wait_s), told))
+
+    def _leave(self, now: float, sent: Sent, refused: bool, told: dict[str, str]) -> None:
+        if isinstance(self.limiter, Parallel) and not refused:
+            self.limiter.leave()
+        self._at(now + 0.001 + self._late_s(), lambda when: self._back(when, sent, refused, told))
+
+    def _back(self, now: float, sent: Sent, refused: bool, told: dict[str, str]) -> None:
+        if refused:
+            unit = 0.001 if "retry-after-ms" in told else 1.0
+            wait = told.get("retry-after-ms") or told.get("retry-after")
+            self.lane.refused(sent, now, float(wait) * unit if wait else None, told)
+        else:
+            self.lane.accepted(sent, now, told, 100)
+        self._pump(now)
