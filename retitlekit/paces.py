@@ -243,7 +243,7 @@ class Pace:
         return max(wait, self._closed_until - now, self._alone_until - now)
 
     def scale(self, change: float, now: float) -> None:
-        """This much more or less of what the endpoint takes is ours now; what was counted before tells no rate."""
+        """From now on, so much more or less of it is ours; what was counted before tells no rate."""
         self._base *= change
         self._full *= change
         if self._bucket:

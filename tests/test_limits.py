@@ -195,13 +195,18 @@ def test_a_share_of_what_is_told(parts: tuple[float, ...]) -> None:
 def test_a_share_of_what_was_learnt() -> None:
     """The rate that a lane learnt from refusals stays known, whatever its share: half of it with half the share."""
     lane = Lane(0.0)
-    simulate(lane, LIMITERS["bucket of a minute"](600))
-    lane.share(0.5, SECONDS)
-    half = lane._pace._base
-    lane.share(1.0, SECONDS)
+    Simulation(lane, LIMITERS["bucket of a minute"](600)).run(SECONDS)
+    rates = []
+    for part in (0.5, 1.0):
+        now, sent = SECONDS + 60 * len(rates), 0
+        lane.share(part, now)
+        end = now + 60
+        while (now := now + lane.wait_s(now)) < end:
+            lane.accepted(lane.send(now), now + 0.05, {})
+            now, sent = now + 0.001, sent + 1
+        rates.append(sent / 60)
 
-    assert 5 == pytest.approx(half, rel=0.1)
-    assert 10 == pytest.approx(lane._pace._base, rel=0.1)
+    assert [5, 10] == pytest.approx(rates, rel=0.25)
 
 
 @pytest.mark.parametrize("latency_s", [0.02, 0.2])
