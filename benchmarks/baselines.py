@@ -20,11 +20,12 @@ import numpy as np
 from nltk.stem.porter import PorterStemmer
 from rouge import rouge
 
-from retitlekit import baselines, messages
+from retitlekit import baselines
+from retitlekit.baselines import messages
 from retitlekit.baselines import write_title
 from retitlekit.errors import CallError
-from retitlekit.sentences import split_sentences
-from retitlekit.trims import kept_words
+from retitlekit.language.sentences import split_sentences
+from retitlekit.baselines.trims import kept_words
 
 ROOT = Path(__file__).parent.parent
 ARTICLES = ROOT / "../shared/data/wikinews_dev.jsonl"

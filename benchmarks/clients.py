@@ -68,7 +68,7 @@ def retitlekit(base: str, concurrency: int, articles: int, folder: str = "") -> 
 
 def through_litellm() -> None:
     """From now on, this process takes LiteLLM's own way for each call."""
-    from retitlekit import providers
+    from retitlekit.models import providers
 
     async def no_route(routes: object, call: object) -> None:
         """As when LiteLLM speaks another protocol."""

@@ -33,7 +33,7 @@ from langfuse.model import ChatPromptClient
 from llm.templates import Template
 
 import retitlekit as rk
-from retitlekit.sandbox import unseal
+from retitlekit.prompts.sandbox import unseal
 
 ROOT = Path(__file__).parent.parent
 Values = list[dict[str, str]]

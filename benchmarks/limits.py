@@ -25,7 +25,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from retitlekit.limits import Lane  # noqa: E402
+from retitlekit.sweeps.limits import Lane  # noqa: E402
 from tests.limiters import LIMITERS, Parallel, Simulation, headers  # noqa: E402
 
 RATES = (300,)

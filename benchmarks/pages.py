@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import retitlekit as rk
-from retitlekit.lint import _lint_text, is_clean
+from retitlekit.pages.lint import _lint_text, is_clean
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared/data/wikinews_dev.jsonl"

@@ -26,8 +26,8 @@ from translations import TRANSLATED
 
 import retitlekit as rk
 from retitlekit import scorers
-from retitlekit.casing import recased
-from retitlekit.gates import NO_TITLE
+from retitlekit.language.casing import recased
+from retitlekit.scorers.gates import NO_TITLE
 
 SEEDS = range(2)
 TITLES = 100_000

@@ -16,7 +16,9 @@ import numpy as np
 import pandas as pd
 
 import retitlekit as rk
-from retitlekit import evidence, pairs, races, strengths
+from retitlekit.statistics import evidence, strengths
+from retitlekit.votes import pairs
+from retitlekit.decide import races
 from retitlekit.frame import typed
 
 Floats = np.ndarray

@@ -1,4 +1,4 @@
-"""Make retitlekit/words.txt from a list of English words, one a line: `python benchmarks/words.py LIST`.
+"""Make retitlekit/language/words.txt from a list of English words, one a line: `python benchmarks/words.py LIST`.
 
 LIST is SCOWL's American list up to level 35 (Debian's wamerican-small). Names are left out, and words that `bases`
 derives from shorter ones; words of the news that are younger than the list are added.
@@ -10,7 +10,7 @@ import re
 import sys
 from pathlib import Path
 
-from retitlekit.words import bases
+from retitlekit.language.words import bases
 
 YOUNGER = """
 abortionist aftershock airspace airstrike aka alright antiviral anymore app ayatollah backbencher backlash ballpark
@@ -36,7 +36,7 @@ virologist vlog walkout warlord warplane warship webcam webcast weblog webpage w
 wiretap wiretapping workforce worldwide xenophobia yuan zoonotic
 """
 HEADER = """\
-# English words that are no names, by which retitlekit.words tells "Hijackers" from "Microsoft" at the head of a title.
+# English words that are no names, by which retitlekit.language.words tells "Hijackers" from "Microsoft" at the head of a title.
 # Made by benchmarks/words.py from SCOWL, levels 10 to 35, and about 250 words of the news. SCOWL's notices:
 # Copyright 2000-2011 by Kevin Atkinson. Permission to use, copy, modify, distribute and sell these word lists, the
 # associated scripts, the output created from the scripts, and its documentation for any purpose is hereby granted
@@ -66,7 +66,7 @@ def main() -> None:
     for word in sorted(words, key=lambda word: (len(word), word)):
         if not any(base in kept for base in bases(word)):
             kept.add(word)
-    target = Path(__file__).parent.parent / "retitlekit/words.txt"
+    target = Path(__file__).parent.parent / "retitlekit/language/words.txt"
     target.write_text(HEADER + "\n".join(sorted(kept)) + "\n", encoding="utf-8")
     print(f"{len(kept)} words, {target.stat().st_size} bytes")
 

@@ -15,7 +15,7 @@ from typing import Any
 import retitlekit as rk
 from retitlekit.html import visible
 from retitlekit.sheet import Sheet
-from retitlekit.sidebyside import Comparison
+from retitlekit.sheet.sidebyside import Comparison
 
 OK, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 _EXIT_CODES = f"""exit codes:
@@ -329,7 +329,7 @@ _SHOWN = 5
 
 
 def _lint(args: argparse.Namespace) -> int:
-    from retitlekit import lint
+    from retitlekit.pages import lint
 
     found = lint.lint(args.paths)
     if args.format == "text":

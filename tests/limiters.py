@@ -9,7 +9,7 @@ import random
 from collections import Counter, deque
 from collections.abc import Callable
 
-from retitlekit.limits import Lane, Sent
+from retitlekit.sweeps.limits import Lane, Sent
 
 
 class FixedWindow:

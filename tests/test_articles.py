@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import retitlekit as rk
-from retitlekit.records import FIELDS
+from retitlekit.articles.records import FIELDS
 
 from .conftest import ROOT
 

@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import retitlekit as rk
-from retitlekit import batches
-from retitlekit.batches import _parsed
+from retitlekit.sweeps import batches
+from retitlekit.sweeps.batches import _parsed
 from retitlekit.store import Batch, Store
 
 from .batch_server import BatchServer
@@ -112,9 +112,9 @@ def test_one_batch_for_each_model(server: BatchServer) -> None:
 
 def test_large_sweeps_are_cut(server: BatchServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """No batch holds more trials or bytes than the provider takes."""
-    monkeypatch.setattr("retitlekit.batches._MOST_TRIALS", 5)
+    monkeypatch.setattr("retitlekit.sweeps.batches._MOST_TRIALS", 5)
     few = rk.submit_batch(plan(server))
-    monkeypatch.setattr("retitlekit.batches._MOST_BYTES", 700)
+    monkeypatch.setattr("retitlekit.sweeps.batches._MOST_BYTES", 700)
     small = rk.submit_batch(plan(server, temperatures=1))
 
     assert [5, 5, 2] == [batch.trials for batch in few]
@@ -219,7 +219,7 @@ def test_a_result_file_that_is_late(server: BatchServer) -> None:
 
 def test_waiting(server: BatchServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """`wait_s` asks again until the batch is over."""
-    monkeypatch.setattr("retitlekit.batches._POLL_S", 0.05)
+    monkeypatch.setattr("retitlekit.sweeps.batches._POLL_S", 0.05)
     trials = plan(server)
     rk.submit_batch(trials)
     server._loop.call_soon_threadsafe(server._loop.call_later, 0.3, server.finish)

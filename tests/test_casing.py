@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import retitlekit as rk
-from retitlekit.casing import STYLES, casing_faults, recased
+from retitlekit.language.casing import STYLES, casing_faults, recased
 
 TEXT = (
     "Officials said the US had warned North Korea. An envoy of the US and the president of iRobot will fly to Seoul. "

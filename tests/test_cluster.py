@@ -21,13 +21,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import retitlekit as rk
-from retitlekit.budgets import Purse
-from retitlekit.chunks import Ticket, lacks
-from retitlekit.cluster import Shares, Spread
-from retitlekit.rows import Texts
-from retitlekit.runs import Terms
+from retitlekit.sweeps.budgets import Purse
+from retitlekit.sweeps.chunks import Ticket, lacks
+from retitlekit.sweeps.cluster import Shares, Spread
+from retitlekit.sweeps.rows import Texts
+from retitlekit.sweeps.runs import Terms
 from retitlekit.store import Response, Store
-from retitlekit.trials import Trials
+from retitlekit.sweeps.trials import Trials
 
 from .loopback import Fault, Loopback, echo
 
@@ -307,7 +307,7 @@ def test_dialects_travel(server: Loopback, client: distributed.Client) -> None:
 
 
 def _forget() -> None:
-    from retitlekit.runs import _dialects
+    from retitlekit.sweeps.runs import _dialects
 
     _dialects.clear()
 
@@ -335,7 +335,7 @@ def test_a_worker_that_nobody_replaces(server: Loopback) -> None:
 
 
 def _is_sending() -> bool:
-    from retitlekit.runs import _active
+    from retitlekit.sweeps.runs import _active
 
     return bool(_active)
 
@@ -398,7 +398,7 @@ class Scripted:
 def test_late_answers(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer that arrives after its worker was given up is kept, and its trial has not failed as well."""
     client = Scripted()
-    monkeypatch.setattr("retitlekit.cluster.queue", client.queue)
+    monkeypatch.setattr("retitlekit.sweeps.cluster.queue", client.queue)
     trials = plan(server, articles=ARTICLES[:12], repeats=1)
     store, texts = Store("late"), Texts(trials)
     spread = Spread("run", store, texts, Purse(), Terms(), client=client, frame=trials)

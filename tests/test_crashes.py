@@ -20,7 +20,7 @@ import pandas as pd
 import pytest
 
 import retitlekit as rk
-from retitlekit.runs import GRACE_S
+from retitlekit.sweeps.runs import GRACE_S
 from retitlekit.store import Store
 
 from .conftest import ROOT

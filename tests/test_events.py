@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import retitlekit as rk
-from retitlekit.events import untold_events
+from retitlekit.claims.events import untold_events
 
 from .conftest import ROOT
 

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from retitlekit import evidence
+from retitlekit.statistics import evidence
 
 
 @pytest.mark.parametrize(

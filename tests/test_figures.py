@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retitlekit.figures import kept_numbers, number_claims
-from retitlekit.numerals import UNITS
+from retitlekit.claims.figures import kept_numbers, number_claims
+from retitlekit.language.numerals import UNITS
 
 SAME_VALUE = [
     ("2,000 flee", "Two thousand people fled."),

@@ -24,7 +24,7 @@ from langfuse.model import ChatPromptClient
 from llm.templates import Template
 
 import retitlekit as rk
-from retitlekit.sandbox import Variable, write_parts
+from retitlekit.prompts.sandbox import Variable, write_parts
 
 from .conftest import ROOT
 

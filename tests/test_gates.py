@@ -13,7 +13,7 @@ import pytest
 import retitlekit as rk
 from retitlekit import scorers
 from retitlekit.frame import typed
-from retitlekit.gates import NO_TITLE
+from retitlekit.scorers.gates import NO_TITLE
 
 BODY = "Kim Jong Un arrived in Russia on Tuesday with 2 ministers.\n\nWashington warned against a deal."
 TITLE = "Kim Jong Un in Russia amid US warnings"

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import retitlekit as rk
-from retitlekit.injections import ATTACKS
-from retitlekit.sandbox import Variable, find_fences, seal, unseal
+from retitlekit.prompts.injections import ATTACKS
+from retitlekit.prompts.sandbox import Variable, find_fences, seal, unseal
 
 from .conftest import ROOT
 from .loopback import Answer, Fault, Loopback

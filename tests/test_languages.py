@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import retitlekit as rk
-from retitlekit.languages import is_in_language, language_of
+from retitlekit.language.languages import is_in_language, language_of
 
 from .conftest import ROOT
 
@@ -56,7 +56,7 @@ def test_language_told_beats_the_text() -> None:
 def test_model_is_loaded_only_when_needed() -> None:
     """Scoring a title in the words of its article needs no language model."""
     code = (
-        "import sys, retitlekit.scorers; from retitlekit.languages import is_in_language;"
+        "import sys, retitlekit.scorers; from retitlekit.language.languages import is_in_language;"
         "is_in_language('The bridge was closed', 'The old bridge was closed on Monday for repairs.', 'en');"
         "print('py3langid' in sys.modules, 'vaderSentiment' in sys.modules)"
     )

@@ -9,8 +9,8 @@ from collections import Counter, deque
 
 import pytest
 
-from retitlekit.limits import Lane, Told, tell
-from retitlekit.paces import Sent
+from retitlekit.sweeps.limits import Lane, Told, tell
+from retitlekit.sweeps.paces import Sent
 
 from .limiters import LIMITERS, Parallel, Simulation
 

@@ -9,7 +9,7 @@ import pytest
 
 import retitlekit as rk
 from retitlekit.cli import main
-from retitlekit.lint import RULES, as_json, as_sarif, lint
+from retitlekit.pages.lint import RULES, as_json, as_sarif, lint
 
 from .conftest import ROOT
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import retitlekit as rk
-from retitlekit.messages import Constraints, read_article, read_constraints
+from retitlekit.baselines.messages import Constraints, read_article, read_constraints
 
 BODY = "The council voted on Monday to close the old bridge. It is 90 years old and nobody repairs it."
 LONG = f"{BODY}\n\nThe mayor said that a new one would cost $5 million."

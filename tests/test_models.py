@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 import retitlekit as rk
-from retitlekit import keys, models
+from retitlekit.models import keys
+from retitlekit import models
 from retitlekit.baselines import BASELINES
 
 from .loopback import Fault, Loopback, Raw

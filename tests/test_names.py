@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retitlekit.names import kept_names, main_names, name_claims, names_in
-from retitlekit.words import is_ordinary, stem
+from retitlekit.claims.names import kept_names, main_names, name_claims, names_in
+from retitlekit.language.words import is_ordinary, stem
 
 KNOWN = [
     ("Iranian envoy leaves", "Iran called its envoy back."),

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import retitlekit as rk
-from retitlekit.attributions import BOILERPLATE
+from retitlekit.pages.attributions import BOILERPLATE
 from retitlekit.pages import decode
 
 from .conftest import ROOT

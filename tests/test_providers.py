@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 import retitlekit as rk
-from retitlekit import models, providers
+from retitlekit import models
+from retitlekit.models import providers
 
 from .loopback import Answer, Fault, Loopback, Raw
 

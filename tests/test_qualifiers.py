@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retitlekit.qualifiers import lost_qualifiers
+from retitlekit.claims.qualifiers import lost_qualifiers
 
 KIM = (
     "North Korean leader Kim Jong Un arrived in Russia on Tuesday. The United States warned Pyongyang not to "

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import retitlekit as rk
-from retitlekit import races
+from retitlekit.decide import races
 
 from .loopback import Answer, Loopback
 

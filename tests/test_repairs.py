@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retitlekit.repairs import repaired
+from retitlekit.articles.repairs import repaired
 
 
 @pytest.mark.parametrize(

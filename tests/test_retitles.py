@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 import retitlekit as rk
-from retitlekit.leaks import find_leaks
-from retitlekit.objections import is_leaked
-from retitlekit.retitles import GUARD, asked_for
-from retitlekit.stances import stance
+from retitlekit.titles.leaks import find_leaks
+from retitlekit.pages.objections import is_leaked
+from retitlekit.pages.retitles import GUARD, asked_for
+from retitlekit.pages.stances import stance
 
 from .conftest import ROOT
 from .loopback import Answer, Fault, Loopback, Raw
@@ -378,7 +378,7 @@ def test_f18_entities_and_mojibake_of_the_source() -> None:
 
 def test_f19_a_changed_parameter_is_told() -> None:
     """F19: a title that was made at another temperature than the winner's is not published."""
-    from retitlekit.retitles import _objection, _Work
+    from retitlekit.pages.retitles import _objection, _Work
 
     answer = {"status": "ok", "title": GOOD, "temperature": 0.2, "effective_temperature": 1.0, "passed": True}
 

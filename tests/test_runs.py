@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 import retitlekit as rk
-from retitlekit import runs
+from retitlekit.sweeps import runs
 
 from .loopback import Answer, Fault, Loopback, echo
 

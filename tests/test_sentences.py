@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retitlekit.sentences import is_unspaced, split_sentences
+from retitlekit.language.sentences import is_unspaced, split_sentences
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import retitlekit as rk
-from retitlekit.shortcodes import MOST_CALLS, MOST_PROBLEMS, PROBLEMS
-from retitlekit.variables import fill, read_defaults, spin
+from retitlekit.pages.shortcodes import MOST_CALLS, MOST_PROBLEMS, PROBLEMS
+from retitlekit.pages.variables import fill, read_defaults, spin
 
 SEED = "[gpt3] Rewrite this title: Kim Jong Un in Russia amid US warnings not to sell arms [/gpt4]"
 

@@ -15,7 +15,7 @@ from retitlekit.errors import FrameError
 from retitlekit.frame import PLAN_COLUMNS, typed
 from retitlekit.html import visible
 from retitlekit.sheet import Sheet
-from retitlekit.sidebyside import Comparison
+from retitlekit.sheet.sidebyside import Comparison
 
 from .test_html import PAYLOADS, Page
 

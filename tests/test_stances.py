@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import retitlekit as rk
-from retitlekit.stances import stance
+from retitlekit.pages.stances import stance
 
 from .conftest import ROOT
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import retitlekit as rk
-from retitlekit import streams
+from retitlekit.pages import streams
 from retitlekit.cli import main
 
 from .conftest import ROOT

@@ -7,7 +7,7 @@ import evalica
 import numpy as np
 import pytest
 
-from retitlekit import strengths
+from retitlekit.statistics import strengths
 
 
 def votes(seed: int, variants: int = 6, count: int = 300) -> list[tuple[int, int, float]]:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retitlekit.leaks import LEAKS, echoes
+from retitlekit.titles.leaks import LEAKS, echoes
 from retitlekit.titles import LONGEST_TITLE, PROBLEMS, REPAIRS, Extraction, extract_title, find_leaks, word_diff
 
 KIM = "Kim arrives in Russia"

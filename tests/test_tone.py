@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import retitlekit as rk
-from retitlekit.tone import hype_words, plainness, sentiment
+from retitlekit.language.tone import hype_words, plainness, sentiment
 
 from .conftest import ROOT
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retitlekit.trims import first_words, kept_words, polish, trims
+from retitlekit.baselines.trims import first_words, kept_words, polish, trims
 
 PARTS = """the a mayor London said police not no. No. 5 "we will" “Yes” U.S. Mr. Smith, denied if on Monday, yesterday
 (aside) in New York according to officials who was 54, killed 20 people has been found reportedly and 's [1] failed to

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import retitlekit as rk
-from retitlekit import strengths
+from retitlekit.statistics import strengths
 
 from .test_votes import asked, said
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from retitlekit.widths import CHANNELS, Limit, em_width
+from retitlekit.scorers.widths import CHANNELS, Limit, em_width
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from retitlekit.articles import Article
-    from retitlekit.plans import Models, Prompts
+    from retitlekit.sweeps.plans import Models, Prompts
     from retitlekit.widgets.arena import Arena
     from retitlekit.widgets.bench import Workbench
     from retitlekit.widgets.grid import Grid

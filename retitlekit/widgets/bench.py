@@ -24,8 +24,8 @@ from retitlekit.articles import Article
 from retitlekit.decide import leaderboard
 from retitlekit.errors import FrameError, PlanError, RetitlekitError, SweepError
 from retitlekit.html import visible
-from retitlekit.plans import Models, Prompts
-from retitlekit.scoring import score
+from retitlekit.sweeps.plans import Models, Prompts
+from retitlekit.scorers.scoring import score
 from retitlekit.sheet import Sheet
 from retitlekit.sweeps import Job, start
 from retitlekit.votes import read_votes
@@ -35,7 +35,7 @@ from retitlekit.widgets.desk import TABS, Desk
 from retitlekit.widgets.exhibits import drawn, errors, metrics, outcome, summary, told_board
 from retitlekit.widgets.grid import Grid
 from retitlekit.widgets.view import source, told
-from retitlekit.winners import save_winner
+from retitlekit.decide.winners import save_winner
 
 _TICK_S = 0.1
 _GRID_S = 0.5  # the grid is laid anew no oftener, and

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from retitlekit.baselines import BASELINES
-from retitlekit.catalog import available_models
+from retitlekit.models.catalog import available_models
 from retitlekit.errors import ModelError, PlanError
 from retitlekit.html import visible
 from retitlekit.models import Model, check_ready

@@ -23,12 +23,12 @@ import pandas as pd
 import traitlets as t
 
 from retitlekit.errors import FrameError, RetitlekitWarning
-from retitlekit.figures import number_claims
+from retitlekit.claims.figures import number_claims
 from retitlekit.html import card, escape, visible
-from retitlekit.names import name_claims
-from retitlekit.notes import add_note, last_notes, read_notes
+from retitlekit.claims.names import name_claims
+from retitlekit.sheet.notes import add_note, last_notes, read_notes
 from retitlekit.sheet import ONLY, Outcome, Sheet
-from retitlekit.sidebyside import Comparison
+from retitlekit.sheet.sidebyside import Comparison
 from retitlekit.sweeps import Job, start
 from retitlekit.titles import word_diff
 from retitlekit.widgets.view import LONGEST, cut, show, source, told

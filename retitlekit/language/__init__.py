@@ -1,0 +1,1 @@
+"""What is known of languages: words, sentences, capitals, tone, numbers in words."""

@@ -1,0 +1,1 @@
+"""What a frame of scores can tell: evidence, strengths, variants and their factors."""
