@@ -21,11 +21,10 @@ from nltk.stem.porter import PorterStemmer
 from rouge import rouge
 
 from retitlekit import baselines
-from retitlekit.baselines import messages
-from retitlekit.baselines import write_title
+from retitlekit.baselines import messages, write_title
+from retitlekit.baselines.trims import kept_words
 from retitlekit.errors import CallError
 from retitlekit.language.sentences import split_sentences
-from retitlekit.baselines.trims import kept_words
 
 ROOT = Path(__file__).parent.parent
 ARTICLES = ROOT / "../shared/data/wikinews_dev.jsonl"

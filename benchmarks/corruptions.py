@@ -13,8 +13,8 @@ from itertools import islice
 from typing import NamedTuple
 
 import retitlekit as rk
-from retitlekit.language.sentences import split_sentences
 from retitlekit.baselines.trims import trims
+from retitlekit.language.sentences import split_sentences
 
 
 class Spoilt(NamedTuple):

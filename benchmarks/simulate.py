@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 
 import retitlekit as rk
-from retitlekit.statistics import evidence, strengths
-from retitlekit.votes import pairs
 from retitlekit.decide import races
 from retitlekit.frame import typed
+from retitlekit.statistics import evidence, strengths
+from retitlekit.votes import pairs
 
 Floats = np.ndarray
 Rng = np.random.Generator

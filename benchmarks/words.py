@@ -36,7 +36,7 @@ virologist vlog walkout warlord warplane warship webcam webcast weblog webpage w
 wiretap wiretapping workforce worldwide xenophobia yuan zoonotic
 """
 HEADER = """\
-# English words that are no names, by which retitlekit.language.words tells "Hijackers" from "Microsoft" at the head of a title.
+# English words that are no names, by which language/words.py tells "Hijackers" from "Microsoft" at the head of a title.
 # Made by benchmarks/words.py from SCOWL, levels 10 to 35, and about 250 words of the news. SCOWL's notices:
 # Copyright 2000-2011 by Kevin Atkinson. Permission to use, copy, modify, distribute and sell these word lists, the
 # associated scripts, the output created from the scripts, and its documentation for any purpose is hereby granted

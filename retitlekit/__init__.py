@@ -58,14 +58,14 @@ _ROOMS = {
     "decide.winners": ("Winner", "save_winner"),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
-_MODULES = ("charts", "retitles", "scorers")
+_MODULES = {"charts": "charts", "retitles": "pages.retitles", "scorers": "scorers"}
 
 __all__ = sorted([*_ROOM_OF, *_MODULES, "__version__"])
 
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
-        return import_module(f"retitlekit.{name}")
+        return import_module(f"retitlekit.{_MODULES[name]}")
     if name not in _ROOM_OF:
         raise AttributeError(f"module 'retitlekit' has no attribute {name!r}")
     value = getattr(import_module(f"retitlekit.{_ROOM_OF[name]}"), name)

@@ -19,8 +19,8 @@ from rouge_score import rouge_scorer
 import retitlekit as rk
 from benchmarks.rouge import rouge
 from retitlekit.baselines import BASELINES, lexrank, read_constraints, write_title
-from retitlekit.language.sentences import split_sentences
 from retitlekit.baselines.trims import kept_words
+from retitlekit.language.sentences import split_sentences
 
 from .conftest import ROOT
 

@@ -18,9 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import retitlekit as rk
+from retitlekit.store import Batch, Store
 from retitlekit.sweeps import batches
 from retitlekit.sweeps.batches import _parsed
-from retitlekit.store import Batch, Store
 
 from .batch_server import BatchServer
 from .loopback import Answer, Fault, echo

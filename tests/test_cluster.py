@@ -21,12 +21,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import retitlekit as rk
+from retitlekit.store import Response, Store
 from retitlekit.sweeps.budgets import Purse
 from retitlekit.sweeps.chunks import Ticket, lacks
 from retitlekit.sweeps.cluster import Shares, Spread
 from retitlekit.sweeps.rows import Texts
 from retitlekit.sweeps.runs import Terms
-from retitlekit.store import Response, Store
 from retitlekit.sweeps.trials import Trials
 
 from .loopback import Fault, Loopback, echo

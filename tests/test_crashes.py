@@ -20,8 +20,8 @@ import pandas as pd
 import pytest
 
 import retitlekit as rk
-from retitlekit.sweeps.runs import GRACE_S
 from retitlekit.store import Store
+from retitlekit.sweeps.runs import GRACE_S
 
 from .conftest import ROOT
 from .loopback import Fault, Loopback, echo

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 import retitlekit as rk
-from retitlekit.models import keys
 from retitlekit import models
 from retitlekit.baselines import BASELINES
+from retitlekit.models import keys
 
 from .loopback import Fault, Loopback, Raw
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import retitlekit as rk
-from retitlekit.prompts.injections import instructions_of
 from retitlekit.pages.objections import find_objection, on_topic
+from retitlekit.prompts.injections import instructions_of
 
 from .conftest import ROOT
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import retitlekit as rk
-from retitlekit.pages.attributions import BOILERPLATE
 from retitlekit.pages import decode
+from retitlekit.pages.attributions import BOILERPLATE
 
 from .conftest import ROOT
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 import retitlekit as rk
-from retitlekit.titles.leaks import find_leaks
 from retitlekit.pages.objections import is_leaked
 from retitlekit.pages.retitles import GUARD, asked_for
 from retitlekit.pages.stances import stance
+from retitlekit.titles.leaks import find_leaks
 
 from .conftest import ROOT
 from .loopback import Answer, Fault, Loopback, Raw

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 import retitlekit as rk
-from retitlekit.sweeps import rows
 from retitlekit import store
+from retitlekit.sweeps import rows
 from retitlekit.titles import Extraction
 
 from .loopback import Loopback

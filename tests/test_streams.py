@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 import retitlekit as rk
-from retitlekit.pages import streams
 from retitlekit.cli import main
+from retitlekit.pages import streams
 
 from .conftest import ROOT
 from .loopback import Fault, Loopback

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retitlekit.titles.leaks import LEAKS, echoes
 from retitlekit.titles import LONGEST_TITLE, PROBLEMS, REPAIRS, Extraction, extract_title, find_leaks, word_diff
+from retitlekit.titles.leaks import LEAKS, echoes
 
 KIM = "Kim arrives in Russia"
 

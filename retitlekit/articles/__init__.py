@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, overload
 from warnings import warn
 
-from retitlekit.errors import ArticleError, RetitlekitWarning
-from retitlekit.html import table, visible
 from retitlekit.articles.readers import read
 from retitlekit.articles.records import FIELDS, Change, Repair, Skip, Unreadable, fields_of, id_from, key, names_of
 from retitlekit.articles.repairs import whole
+from retitlekit.errors import ArticleError, RetitlekitWarning
+from retitlekit.html import table, visible
 
 if TYPE_CHECKING:
     import pandas as pd

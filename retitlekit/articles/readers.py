@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retitlekit.articles import web
-from retitlekit.errors import ArticleError
 from retitlekit.articles.records import FIELDS, Record, Repair, Unreadable, filled, key, text_of
+from retitlekit.errors import ArticleError
 
 if TYPE_CHECKING:
     import pandas as pd

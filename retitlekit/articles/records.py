@@ -12,8 +12,8 @@ from numbers import Number, Real
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from retitlekit.errors import ArticleError
 from retitlekit.articles.repairs import around, repaired
+from retitlekit.errors import ArticleError
 
 # An article's fields, and what other people call them, the surest name first; see `key` for what counts as the same.
 FIELDS = {

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urljoin
 
-from retitlekit.errors import ArticleError
 from retitlekit.articles.records import Record, Repair, Unreadable, filled, text_of
 from retitlekit.articles.repairs import paragraphs
+from retitlekit.errors import ArticleError
 
 _LARGEST = 50_000_000  # bytes of an answer
 _LONGEST_FETCH = 120  # seconds

@@ -15,10 +15,10 @@ from hashlib import blake2b
 from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
-from retitlekit.errors import CallError, ModelError
 from retitlekit.baselines.messages import Constraints, read_article, read_constraints
-from retitlekit.language.sentences import is_unspaced, split_sentences
 from retitlekit.baselines.trims import Strength, Trim, first_words, polish, trims
+from retitlekit.errors import CallError, ModelError
+from retitlekit.language.sentences import is_unspaced, split_sentences
 from retitlekit.language.words import is_ordinary
 
 __all__ = ["BASELINES", "Constraints", "lexrank", "read_article", "read_constraints", "write_title"]

@@ -14,7 +14,16 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from retitlekit.claims import KEPT_TEXTS, Claims
-from retitlekit.language.numerals import LANGUAGES, NOTHING, SPELLED, SPELLED_IN, UNITS, Number, numbers_in, things_after
+from retitlekit.language.numerals import (
+    LANGUAGES,
+    NOTHING,
+    SPELLED,
+    SPELLED_IN,
+    UNITS,
+    Number,
+    numbers_in,
+    things_after,
+)
 from retitlekit.language.words import is_english
 
 _LETTERS = re.compile(r"[^\W_]+")

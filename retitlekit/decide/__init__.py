@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from retitlekit.statistics import evidence, strengths
 from retitlekit.errors import FrameError
+from retitlekit.statistics import evidence, strengths
 from retitlekit.statistics.evidence import Floats
 from retitlekit.statistics.variants import BY, Variants, direction, metric_column, variant_name
 from retitlekit.votes import located, wins_of

@@ -15,20 +15,20 @@ from typing import Any, Literal, cast
 import numpy as np
 import pandas as pd
 
-from retitlekit.statistics import evidence
 from retitlekit import models as _models
 from retitlekit.articles import Article, Articles
 from retitlekit.decide import figures, leaderboard
+from retitlekit.decide.races import Race
 from retitlekit.errors import ArticleError, FrameError, PromptError
 from retitlekit.frame import check
 from retitlekit.html import escape
-from retitlekit.sweeps.plans import Prompts, plan
 from retitlekit.prompts import Prompt
-from retitlekit.decide.races import Race
 from retitlekit.scorers.scoring import score
+from retitlekit.statistics import evidence
+from retitlekit.statistics.variants import Variants, check_measure, metric_column, same, variant_name
 from retitlekit.store import Store
 from retitlekit.sweeps import run
-from retitlekit.statistics.variants import Variants, check_measure, metric_column, same, variant_name
+from retitlekit.sweeps.plans import Prompts, plan
 
 _SETTINGS = ("prompt", "prompt_sha", "model", "endpoint", "temperature", "params")
 

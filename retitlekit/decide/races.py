@@ -16,14 +16,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from retitlekit.statistics import evidence
 from retitlekit.errors import PlanError
-from retitlekit.statistics.evidence import Floats
 from retitlekit.html import escape
-from retitlekit.sweeps.plans import Articles, Models, Prompts, plan
 from retitlekit.scorers.scoring import score
-from retitlekit.sweeps import run
+from retitlekit.statistics import evidence
+from retitlekit.statistics.evidence import Floats
 from retitlekit.statistics.variants import BY, Variants, check_measure, direction, metric_column, same, variant_name
+from retitlekit.sweeps import run
+from retitlekit.sweeps.plans import Articles, Models, Prompts, plan
 
 _HASTE = 0.35
 _BORROWED = 20  # articles' worth of what all variants say of the noise

@@ -16,9 +16,9 @@ from typing import Any
 import pandas as pd
 
 from retitlekit.articles import Article
+from retitlekit.decide.holdout import Confirmation
 from retitlekit.errors import FrameError, PromptError
 from retitlekit.frame import check
-from retitlekit.decide.holdout import Confirmation
 from retitlekit.html import escape
 from retitlekit.prompts import Prompt, load_prompts, save_prompt
 from retitlekit.statistics.variants import same, variant_name

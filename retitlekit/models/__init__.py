@@ -26,9 +26,9 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from retitlekit.models import keys, providers, wire
 from retitlekit.baselines import BASELINES, write_title
 from retitlekit.errors import CallError, ModelError
+from retitlekit.models import keys, providers, wire
 from retitlekit.models.providers import Messages, Reading, Request, Routes
 from retitlekit.models.providers import litellm as _litellm
 

@@ -21,11 +21,11 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from retitlekit.articles import Article
-from retitlekit.pages.attributions import BOILERPLATE, CREDIT, Attribution, read_attribution
 from retitlekit.errors import PageError
 from retitlekit.html import escape
-from retitlekit.titles.leaks import find_leaks
+from retitlekit.pages.attributions import BOILERPLATE, CREDIT, Attribution, read_attribution
 from retitlekit.pages.markup import Block, Slot, escape_text, read_html, read_item, spaced, split_feed
+from retitlekit.titles.leaks import find_leaks
 
 Kind = Literal["text", "markdown", "html", "item"]
 SUFFIXES: dict[str, Kind] = {

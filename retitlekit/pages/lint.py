@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from retitlekit.errors import PageError
-from retitlekit.titles.leaks import LEAKS, Leak, find_leaks
-from retitlekit.pages.markup import read_html, spaced, split_feed
-from retitlekit.pages import FEED_SUFFIXES, Page, item_page, read_page, read_pages, walk
 from retitlekit.articles.records import FIELDS
+from retitlekit.errors import PageError
+from retitlekit.pages import FEED_SUFFIXES, Page, item_page, read_page, read_pages, walk
+from retitlekit.pages.markup import read_html, spaced, split_feed
 from retitlekit.pages.shortcodes import PROBLEMS, find_shortcodes
-from retitlekit.titles import extract_title
 from retitlekit.pages.variables import is_variable
+from retitlekit.titles import extract_title
+from retitlekit.titles.leaks import LEAKS, Leak, find_leaks
 
 RULES = (
     LEAKS

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 
 from retitlekit.articles import Article
-from retitlekit.titles.leaks import content_words, echoes, find_leaks
 from retitlekit.pages.shortcodes import find_shortcodes
 from retitlekit.titles import PROBLEMS
+from retitlekit.titles.leaks import content_words, echoes, find_leaks
 
 _ALIKE = 5  # letters
 

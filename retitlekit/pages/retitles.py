@@ -16,22 +16,22 @@ from typing import TYPE_CHECKING, Any, Literal
 from retitlekit.articles import Article
 from retitlekit.errors import ArticleError, PageError, PlanError, PromptError, RetitlekitError, RetitlekitWarning
 from retitlekit.frame import COLUMNS
-from retitlekit.prompts.injections import instructions_of
-from retitlekit.titles.leaks import find_leaks
+from retitlekit.models import Model
+from retitlekit.pages import Page, reread
 from retitlekit.pages.lint import is_clean
 from retitlekit.pages.markup import escape_cdata, escape_text, masked
-from retitlekit.models import Model
 from retitlekit.pages.objections import find_objection, is_leaked, on_topic
-from retitlekit.pages import Page, reread
-from retitlekit.sweeps.plans import plan
-from retitlekit.prompts import VARIABLES, Prompt
-from retitlekit.scorers import DEFAULT, Scorer, clean
-from retitlekit.scorers.scoring import score
 from retitlekit.pages.shortcodes import Shortcode, find_shortcodes, mended
 from retitlekit.pages.stances import stance
-from retitlekit.sweeps import run
-from retitlekit.titles import LONGEST_TITLE, PROBLEMS
 from retitlekit.pages.variables import fill
+from retitlekit.prompts import VARIABLES, Prompt
+from retitlekit.prompts.injections import instructions_of
+from retitlekit.scorers import DEFAULT, Scorer, clean
+from retitlekit.scorers.scoring import score
+from retitlekit.sweeps import run
+from retitlekit.sweeps.plans import plan
+from retitlekit.titles import LONGEST_TITLE, PROBLEMS
+from retitlekit.titles.leaks import find_leaks
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -20,8 +20,8 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from retitlekit.errors import ShortcodeError
-from retitlekit.prompts import PARAMETERS
 from retitlekit.pages.variables import DEEPEST, FOREIGN, PERCENT, VARIABLES, is_variable, place_variables
+from retitlekit.prompts import PARAMETERS
 
 MOST_CALLS = 100
 MOST_PROBLEMS = 100

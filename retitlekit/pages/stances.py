@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from retitlekit.articles import Article
 from retitlekit.claims.cues import NEGATIVE, OPPOSITES
-from retitlekit.scorers.gates import own_title
 from retitlekit.language.sentences import split_sentences
 from retitlekit.language.words import STOP_WORDS, sounds_english, stem
+from retitlekit.scorers.gates import own_title
 
 _PAIRS = [
     tuple(map(stem, pair.split(":")))

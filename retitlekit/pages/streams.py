@@ -24,11 +24,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from retitlekit.articles import Article, load_articles
 from retitlekit.errors import ArticleError, ModelError, PageError, PlanError, RetitlekitWarning
-from retitlekit.pages.markup import split_feed
 from retitlekit.models import Model
 from retitlekit.pages import FEED_SUFFIXES, SUFFIXES, Page, item_page, read_page
-from retitlekit.prompts import Prompt
+from retitlekit.pages.markup import split_feed
 from retitlekit.pages.retitles import OnFail, retitle
+from retitlekit.prompts import Prompt
 
 if TYPE_CHECKING:
     import pandas as pd

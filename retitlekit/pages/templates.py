@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from retitlekit.errors import ShortcodeError
-from retitlekit.titles.leaks import find_leaks
-from retitlekit.prompts import PARAMETERS, Prompt
 from retitlekit.pages.shortcodes import Shortcode, find_shortcodes
 from retitlekit.pages.variables import VARIABLES, place_variables, read_defaults, spin
+from retitlekit.prompts import PARAMETERS, Prompt
+from retitlekit.titles.leaks import find_leaks
 
 Vendor = Literal["wp-automatic", "cyberseo", "aiomatic"]
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Literal
 
 from retitlekit.errors import PromptError, RetitlekitWarning
-from retitlekit.prompts.notations import NOTATIONS, SUFFIXES, Notation, Outline, to_yaml
 from retitlekit.prompts import Prompt
+from retitlekit.prompts.notations import NOTATIONS, SUFFIXES, Notation, Outline, to_yaml
 from retitlekit.prompts.sandbox import Parts, Variable, write_parts
 
 Format = Literal["google-dotprompt", "prompty", "promptfoo", "langfuse", "llm"]

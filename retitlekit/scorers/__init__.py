@@ -27,6 +27,9 @@ from typing import Any
 from rapidfuzz.distance import Levenshtein
 
 from retitlekit.articles import Article
+from retitlekit.claims.names import main_names, names_in
+from retitlekit.language.tone import hype_words, plainness, sentiment
+from retitlekit.language.words import sounds_english
 from retitlekit.scorers.gates import (
     GOOGLE_EM,
     as_asked,
@@ -50,10 +53,7 @@ from retitlekit.scorers.gates import (
     whole,
     width,
 )
-from retitlekit.claims.names import main_names, names_in
-from retitlekit.language.tone import hype_words, plainness, sentiment
 from retitlekit.scorers.widths import em_width
-from retitlekit.language.words import sounds_english
 
 Judged = bool | float | None
 Result = Judged | tuple[Judged, str | None] | Mapping[str, Any]
@@ -150,8 +150,8 @@ def entity_coverage(title: str, article: Article) -> float | None:
 def hype(title: str) -> tuple[int, str | None]:
     """How many words and signs promise more than news: "slams", "shocking", "you won't believe", "!".
 
-    Less is better. A list that a desk can read and argue with, `retitlekit.language.tone.HYPE`. Editors' titles of Wikinews have
-    one in a hundred.
+    Less is better. A list that a desk can read and argue with, `retitlekit.language.tone.HYPE`. Editors' titles of
+    Wikinews have one in a hundred.
     """
     found = hype_words(title)
     return len(found), ", ".join(found) or None

@@ -14,17 +14,17 @@ from typing import Any, TypedDict
 from rapidfuzz.distance import Levenshtein
 
 from retitlekit.articles import Article
-from retitlekit.language.casing import casing_faults
-from retitlekit.errors import FrameError
 from retitlekit.claims.events import untold_events
 from retitlekit.claims.figures import kept_numbers, number_claims
-from retitlekit.language.languages import is_in_language
-from retitlekit.titles.leaks import echoes, find_leaks
 from retitlekit.claims.names import kept_names, name_claims
 from retitlekit.claims.qualifiers import lost_qualifiers
-from retitlekit.titles import extract_title
-from retitlekit.scorers.widths import CHANNELS, Limit, em_width
+from retitlekit.errors import FrameError
+from retitlekit.language.casing import casing_faults
+from retitlekit.language.languages import is_in_language
 from retitlekit.language.words import sounds_english
+from retitlekit.scorers.widths import CHANNELS, Limit, em_width
+from retitlekit.titles import extract_title
+from retitlekit.titles.leaks import echoes, find_leaks
 
 Reasoned = tuple[bool, str | None]
 
@@ -134,8 +134,8 @@ class Leaks(TypedDict):
 def leaks(title: str) -> Leaks:
     """Two gates: `no_residue` of prompt, template or plugin tags, and `no_talk` of a chatbot, refusals included.
 
-    See `retitlekit.titles.leaks.find_leaks` and its `LEAKS`. What NewsGuard found sites by that machines fill ("As an AI model
-    I cannot rewrite this title") is talk. No false alarms.
+    See `retitlekit.titles.leaks.find_leaks` and its `LEAKS`. What NewsGuard found sites by that machines fill ("As
+    an AI model I cannot rewrite this title") is talk. No false alarms.
     """
     found = find_leaks(title)
     talk = [leak for leak in found if leak.kind in ("refusal", "talk")]
@@ -332,8 +332,8 @@ def _not_in_article(missing: Sequence[str]) -> str | None:
 def events(title: str, article: Article) -> Reasoned | None:
     """The article tells of every grave event of the title: deaths, arrests, resignations, attacks.
 
-    See `retitlekit.claims.events.untold_events`. It finds the "dead" that a machine made up, not a death ascribed to somebody
-    else. English only. No false alarms.
+    See `retitlekit.claims.events.untold_events`. It finds the "dead" that a machine made up, not a death ascribed
+    to somebody else. English only. No false alarms.
     """
     original = own_title(article)
     if not article.body or not sounds_english(article.body):
@@ -356,10 +356,10 @@ class Qualifiers(TypedDict):
 def qualifiers(title: str, article: Article) -> Qualifiers | None:
     """Three gates: the title lost no `negation`, no `modality` and no `attribution` of what it repeats.
 
-    "Did not sell" came back as "sells", "may sell" as "will sell", "X says Y" as plain "Y"; the last is asked of the
-    original title only, since most sentences of an article say whose claim they are. A question claims nothing. See
-    `retitlekit.claims.qualifiers.lost_qualifiers`. English only. False alarms: none of negation and attribution, 1.5 % of
-    modality.
+    "Did not sell" came back as "sells", "may sell" as "will sell", "X says Y" as plain "Y"; the last is asked of
+    the original title only, since most sentences of an article say whose claim they are. A question claims nothing.
+    See `retitlekit.claims.qualifiers.lost_qualifiers`. English only. False alarms: none of negation and
+    attribution, 1.5 % of modality.
     """
     original = own_title(article)
     if not sounds_english(article.body, original, title):

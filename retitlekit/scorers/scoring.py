@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from retitlekit.articles import Article
 from retitlekit.errors import FrameError, RetitlekitError, RetitlekitWarning
 from retitlekit.frame import check, typed
-from retitlekit.scorers.gates import NO_TITLE
 from retitlekit.scorers import DEFAULT, Scorer
+from retitlekit.scorers.gates import NO_TITLE
 
 Codes = NDArray[np.int64]
 _REASONS = {str, type(None)}

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from retitlekit.statistics import evidence
 from retitlekit.errors import FrameError
-from retitlekit.statistics.evidence import Floats
 from retitlekit.frame import check
+from retitlekit.statistics import evidence
+from retitlekit.statistics.evidence import Floats
 from retitlekit.statistics.variants import BY, Variants, direction, metric_column
 
 

@@ -11,8 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from retitlekit.errors import FrameError
-from retitlekit.statistics.evidence import Floats
 from retitlekit.frame import COLUMNS, check, typed
+from retitlekit.statistics.evidence import Floats
 
 BY = ("prompt", "model", "temperature")
 # Of whatever is in neither, more is better.

@@ -22,16 +22,16 @@ import numpy as np
 import pandas as pd
 
 from retitlekit import __version__
-from retitlekit.sweeps.budgets import Purse
-from retitlekit.sweeps.cluster import Spread, check_client
 from retitlekit.errors import PlanError, RetitlekitWarning, StoreError, SweepError
 from retitlekit.frame import PLAN_COLUMNS, check
 from retitlekit.html import escape
 from retitlekit.models import is_number, is_whole
+from retitlekit.store import Response, Store
+from retitlekit.sweeps.budgets import Purse
+from retitlekit.sweeps.cluster import Spread, check_client
 from retitlekit.sweeps.plans import Articles, Models, Prompts, plan
 from retitlekit.sweeps.rows import Texts, answered, fill, sentence
 from retitlekit.sweeps.runs import GRACE_S, Run, Terms, background_loop
-from retitlekit.store import Response, Store
 from retitlekit.sweeps.trials import Trials
 
 if TYPE_CHECKING:

@@ -24,14 +24,14 @@ import numpy as np
 import pandas as pd
 
 from retitlekit import models as _models
-from retitlekit.sweeps.budgets import Amount, Purse
 from retitlekit.errors import CallError, PlanError, RetitlekitWarning
 from retitlekit.frame import PLAN_COLUMNS, check
 from retitlekit.models import Model
-from retitlekit.sweeps.rows import Failure, Texts, answered, fill, sentence
-from retitlekit.sweeps.runs import background_loop
 from retitlekit.store import Batch, Response, Store
 from retitlekit.sweeps import under_way
+from retitlekit.sweeps.budgets import Amount, Purse
+from retitlekit.sweeps.rows import Failure, Texts, answered, fill, sentence
+from retitlekit.sweeps.runs import background_loop
 from retitlekit.sweeps.trials import Trial, Trials
 
 T = TypeVar("T")

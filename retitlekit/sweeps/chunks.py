@@ -22,11 +22,11 @@ import numpy as np
 
 from retitlekit import __version__
 from retitlekit import models as _models
-from retitlekit.sweeps.budgets import Amount, Purse
 from retitlekit.errors import ModelError
+from retitlekit.store import Response, Store
+from retitlekit.sweeps.budgets import Amount, Purse
 from retitlekit.sweeps.rows import Texts
 from retitlekit.sweeps.runs import GRACE_S, Lesson, Run, Terms, background_loop, lessons, teach
-from retitlekit.store import Response, Store
 from retitlekit.sweeps.trials import Trials
 
 if TYPE_CHECKING:

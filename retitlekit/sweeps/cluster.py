@@ -21,13 +21,13 @@ import numpy as np
 import pandas as pd
 
 from retitlekit import __version__
-from retitlekit.sweeps.budgets import Amount, Purse
-from retitlekit.sweeps.chunks import LOOK_S, Outcome, Ticket, answer, lacks, queue
 from retitlekit.errors import CallError, ModelError, PlanError
 from retitlekit.models import Model
+from retitlekit.store import Response, Store
+from retitlekit.sweeps.budgets import Amount, Purse
+from retitlekit.sweeps.chunks import LOOK_S, Outcome, Ticket, answer, lacks, queue
 from retitlekit.sweeps.rows import Failure, Texts
 from retitlekit.sweeps.runs import GRACE_S, Terms, lessons, teach
-from retitlekit.store import Response, Store
 from retitlekit.sweeps.trials import Trials
 
 _MOST_TRIALS = 1000  # a chunk: large enough to keep a worker busy for a while, small enough to be done again

@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from retitlekit.models import Model, Reply
+from retitlekit.store import Response
 from retitlekit.sweeps.budgets import Amount
 from retitlekit.sweeps.limits import Lane, Sent
-from retitlekit.models import Model, Reply
 from retitlekit.sweeps.rows import Failure
-from retitlekit.store import Response
 from retitlekit.sweeps.trials import Trial, Trials
 
 

@@ -15,12 +15,11 @@ import numpy as np
 import pandas as pd
 
 from retitlekit import html
-from retitlekit.models import keys
 from retitlekit import models as _models
 from retitlekit.articles import Article
 from retitlekit.errors import ArticleError, PlanError, PromptError
 from retitlekit.frame import PLAN_COLUMNS, STATUSES, check
-from retitlekit.models import Model
+from retitlekit.models import Model, keys
 from retitlekit.prompts import Prompt
 from retitlekit.store import Store, Typical
 

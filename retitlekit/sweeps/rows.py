@@ -18,11 +18,10 @@ import numpy as np
 import pandas as pd
 
 from retitlekit import __version__, titles
-from retitlekit.titles import leaks, wrappings
 from retitlekit.frame import COLUMNS, PLAN_COLUMNS, RUN_COLUMNS, STATUSES, typed
 from retitlekit.prompts.sandbox import unseal
 from retitlekit.store import Response
-from retitlekit.titles import extract_title
+from retitlekit.titles import extract_title, leaks, wrappings
 
 
 class Failure(NamedTuple):

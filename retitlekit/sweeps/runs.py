@@ -22,14 +22,14 @@ from typing import Any
 import numpy as np
 
 from retitlekit import models as _models
+from retitlekit.errors import CallError, StoreError
+from retitlekit.models import Model, Reply
+from retitlekit.store import Response, Store
 from retitlekit.sweeps.budgets import NOTHING, Amount, Purse
 from retitlekit.sweeps.dialects import Dialect
 from retitlekit.sweeps.errands import Call, Crew, Errand
-from retitlekit.errors import CallError, StoreError
 from retitlekit.sweeps.limits import Lane
-from retitlekit.models import Model, Reply
 from retitlekit.sweeps.rows import Failure, Texts
-from retitlekit.store import Response, Store
 from retitlekit.sweeps.trials import Trial, Trials
 
 _LONGEST_WAIT_S = 60.0  # between two tries

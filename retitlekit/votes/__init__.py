@@ -20,10 +20,10 @@ import numpy as np
 import pandas as pd
 
 from retitlekit.errors import FrameError, RetitlekitWarning, StoreError
-from retitlekit.statistics.evidence import Floats
 from retitlekit.frame import Column, check
-from retitlekit.store import Store
+from retitlekit.statistics.evidence import Floats
 from retitlekit.statistics.variants import Variants
+from retitlekit.store import Store
 
 WINNERS = ("left", "right", "tie")
 VOTE_COLUMNS = (

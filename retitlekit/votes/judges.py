@@ -20,14 +20,14 @@ import pandas as pd
 
 from retitlekit import models as _models
 from retitlekit.errors import FrameError, PlanError, PromptError, RetitlekitWarning
-from retitlekit.statistics.evidence import Floats
 from retitlekit.frame import PLAN_COLUMNS, STATUSES, check, typed
-from retitlekit.votes.pairs import all_pairs
-from retitlekit.sweeps.plans import Estimate, Models, estimate
-from retitlekit.votes.rubrics import PAIR_CHOICES, Rubric, load_rubrics
-from retitlekit.sweeps import run
+from retitlekit.statistics.evidence import Floats
 from retitlekit.statistics.variants import BY
+from retitlekit.sweeps import run
+from retitlekit.sweeps.plans import Estimate, Models, estimate
 from retitlekit.votes import BY_A_GATE, BY_TWO_GATES, NOT_ASKED, UNJUDGED
+from retitlekit.votes.pairs import all_pairs
+from retitlekit.votes.rubrics import PAIR_CHOICES, Rubric, load_rubrics
 
 _VERDICT = re.compile(
     r"(?:[*_`\"'>\s]*(?:final\s+)?verdict[*_`\"'\s]*[:=])?[*_`\"'\s]*(.+?)[*_`\"'.!\s]*", re.IGNORECASE

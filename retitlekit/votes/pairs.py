@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from retitlekit.statistics import strengths
 from retitlekit.errors import FrameError
 from retitlekit.frame import check
+from retitlekit.statistics import strengths
 from retitlekit.statistics.variants import BY, Variants
 from retitlekit.votes import located, wins_of
 

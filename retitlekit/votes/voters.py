@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from retitlekit.statistics import evidence
 from retitlekit.errors import FrameError
-from retitlekit.statistics.evidence import Floats
 from retitlekit.frame import check
+from retitlekit.statistics import evidence
+from retitlekit.statistics.evidence import Floats
 from retitlekit.votes import NOT_ASKED
 
 _FEWEST = 50  # pairs that a judge should share with people before it counts

@@ -17,8 +17,8 @@ import traitlets as t
 from retitlekit.errors import FrameError
 from retitlekit.html import card, escape
 from retitlekit.sheet.notes import add_note
-from retitlekit.votes.pairs import all_pairs, doubt, next_pairs
 from retitlekit.votes import cast_vote, read_votes, undo_vote
+from retitlekit.votes.pairs import all_pairs, doubt, next_pairs
 from retitlekit.widgets.view import cut, show, source, told
 
 _AHEAD = 3  # pairs that the view holds, so that the next one shows at once, however fast somebody votes

@@ -22,12 +22,13 @@ from ipywidgets.widgets.widget import Widget, widget_serialization
 
 from retitlekit.articles import Article
 from retitlekit.decide import leaderboard
+from retitlekit.decide.winners import save_winner
 from retitlekit.errors import FrameError, PlanError, RetitlekitError, SweepError
 from retitlekit.html import visible
-from retitlekit.sweeps.plans import Models, Prompts
 from retitlekit.scorers.scoring import score
 from retitlekit.sheet import Sheet
 from retitlekit.sweeps import Job, start
+from retitlekit.sweeps.plans import Models, Prompts
 from retitlekit.votes import read_votes
 from retitlekit.widgets.arena import Arena
 from retitlekit.widgets.background import Background, listen
@@ -35,7 +36,6 @@ from retitlekit.widgets.desk import TABS, Desk
 from retitlekit.widgets.exhibits import drawn, errors, metrics, outcome, summary, told_board
 from retitlekit.widgets.grid import Grid
 from retitlekit.widgets.view import source, told
-from retitlekit.decide.winners import save_winner
 
 _TICK_S = 0.1
 _GRID_S = 0.5  # the grid is laid anew no oftener, and

@@ -14,10 +14,10 @@ from typing import Any
 import pandas as pd
 
 from retitlekit.baselines import BASELINES
-from retitlekit.models.catalog import available_models
 from retitlekit.errors import ModelError, PlanError
 from retitlekit.html import visible
 from retitlekit.models import Model, check_ready
+from retitlekit.models.catalog import available_models
 
 _FILE = "workbench.json"
 

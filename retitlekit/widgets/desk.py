@@ -13,10 +13,10 @@ from retitlekit.articles import Article, load_articles
 from retitlekit.errors import ArticleError, PlanError, PromptError, RetitlekitError
 from retitlekit.html import visible
 from retitlekit.models import as_models, count_tokens, from_endpoint
-from retitlekit.sweeps.plans import Models, Prompts, estimate, plan
 from retitlekit.prompts import Prompt, load_prompts, save_prompt
-from retitlekit.sweeps.rows import Texts, answered, fill
 from retitlekit.store import Store
+from retitlekit.sweeps.plans import Models, Prompts, estimate, plan
+from retitlekit.sweeps.rows import Texts, answered, fill
 from retitlekit.widgets.choices import Choices, offers, offers_at_once, read_desk, write_desk
 from retitlekit.widgets.drafts import next_name, proof
 from retitlekit.widgets.view import cut

@@ -22,12 +22,12 @@ import numpy as np
 import pandas as pd
 import traitlets as t
 
-from retitlekit.errors import FrameError, RetitlekitWarning
 from retitlekit.claims.figures import number_claims
-from retitlekit.html import card, escape, visible
 from retitlekit.claims.names import name_claims
-from retitlekit.sheet.notes import add_note, last_notes, read_notes
+from retitlekit.errors import FrameError, RetitlekitWarning
+from retitlekit.html import card, escape, visible
 from retitlekit.sheet import ONLY, Outcome, Sheet
+from retitlekit.sheet.notes import add_note, last_notes, read_notes
 from retitlekit.sheet.sidebyside import Comparison
 from retitlekit.sweeps import Job, start
 from retitlekit.titles import word_diff
