@@ -72,16 +72,16 @@ def test_one_answer_is_a_title_here_and_a_leak_there() -> None:
 
 def test_a_row_shows_once_it_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
     """While the disk is busy a received answer is no row yet."""
-    insert, gate = store._insert, threading.Event()
+    insert, writing, gate = store._insert, threading.Event(), threading.Event()
 
     def slow(*call: Any) -> None:
+        writing.set()
         gate.wait(30)
         insert(*call)
 
     monkeypatch.setattr(store, "_insert", slow)
     job = rk.start(plan())
-    while not job._store.backlog:
-        gate.wait(0.01)
+    assert writing.wait(30)
     before = (job.frame.status == "ok").sum()
     gate.set()
 
