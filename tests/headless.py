@@ -67,9 +67,9 @@ def ran(client: BlockingKernelClient, code: str, asked: str = "None") -> Any:
     return ast.literal_eval(told["data"]["text/plain"])
 
 
-def press(client: BlockingKernelClient, comm: str) -> None:
+def press(client: BlockingKernelClient, comm: str, kind: str = "pressed") -> None:
     """Press the button: the click goes by the control channel and by the shell, as from the browser."""
-    pressed: Mapping[str, Any] = {"kind": "pressed", "press": uuid.uuid4().hex}
+    pressed: Mapping[str, Any] = {"kind": kind, "press": uuid.uuid4().hex}
     content = {"comm_id": comm, "data": {"method": "custom", "content": pressed}}
     for channel in (client.control_channel, client.shell_channel):
         channel.send(client.session.msg("comm_msg", content))

@@ -332,9 +332,8 @@ def test_a_growing_sweep() -> None:
 def test_new_titles_keep_the_place(tmp_path: Path) -> None:
     """Titles that come while somebody reads leave the view where it is; another choice of rows begins at the top."""
     grid = rk.compare(frame_of({}, {}), store=tmp_path)
-    sent: list[dict[str, Any]] = []
-    grid.send = lambda content, *_: sent.append(content)  # type: ignore[method-assign]
     grid.update(grid.frame)
+    come = (grid.view, grid.keep)
     grid.query = "x"
 
-    assert [True, False] == [each["keep"] for each in sent if each["kind"] == "view"]
+    assert [(1, True), (2, False)] == [come, (grid.view, grid.keep)]

@@ -1,15 +1,12 @@
-"""Work aside, so that the kernel stays free; and a Stop that reaches it while a cell keeps the kernel busy."""
+"""Work aside, so that the kernel stays free."""
 
 from __future__ import annotations
 
-import contextlib
 import contextvars
 import threading
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 Work = Callable[[], None]
-_STOP = "retitlekit_stop"
 
 
 class Background:
@@ -73,22 +70,3 @@ class Background:
             work()
         except Exception as problem:  # noqa: BLE001 - shown in the view, the only place where it is seen
             self._show(problem)
-
-
-def listen(stop: Callable[[str, str], None]) -> None:
-    """Take Stop on the kernel's control channel: `stop` gets the key of the view and the number of the press.
-
-    A widget's own messages wait for the end of the cell in ipykernel 6 and 7.4; the control channel has had a thread of
-    its own in all versions since 6.
-    """
-
-    def asked(_: object, __: object, message: Mapping[str, Any]) -> None:
-        content = message.get("content", {})
-        stop(str(content.get("key")), str(content.get("press")))
-
-    with contextlib.suppress(ImportError):
-        from IPython import get_ipython
-
-        handlers = getattr(getattr(get_ipython(), "kernel", None), "control_handlers", None)
-        if isinstance(handlers, dict):
-            handlers[_STOP] = asked

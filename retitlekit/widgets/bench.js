@@ -48,17 +48,7 @@ function render({ model, el: host, signal }) {
   const say = (text, kind = "") => { note.textContent = text; note.dataset.kind = kind; note.hidden = !text; };
   say("");
 
-  // A widget's message waits while a cell runs (ipykernel 6 and 7.4); the control channel does not.
-  const halt = () => {
-    const press = `${Date.now()}-${Math.random()}`;  // it may be heard twice, and counts once
-    tell("stop", { press });
-    const kernel = model.widget_manager?.kernel;
-    if (!kernel?.sendControlMessage) return;
-    const header = { date: new Date().toISOString(), msg_id: `${id}-${Date.now()}`, msg_type: "retitlekit_stop", session: kernel.clientId, username: "", version: "5.3" };
-    try {
-      kernel.sendControlMessage({ channel: "control", header, parent_header: {}, metadata: {}, content: { key: model.get("key"), press }, buffers: [] }, false, true);
-    } catch { gone(); }
-  };
+  const halt = () => { press(model, "stop"); waiting ??= setTimeout(gone, PATIENCE_MS); };
 
   const drawPrice = () => {
     const told = model.get("estimate"), progress = model.get("progress"), busy = BUSY.has(progress.state);

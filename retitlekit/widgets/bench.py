@@ -11,7 +11,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +31,12 @@ from retitlekit.sweeps import Job, start
 from retitlekit.sweeps.plans import Models, Prompts
 from retitlekit.votes import read_votes
 from retitlekit.widgets.arena import Arena
-from retitlekit.widgets.background import Background, listen
+from retitlekit.widgets.background import Background
 from retitlekit.widgets.desk import TABS, Desk
 from retitlekit.widgets.exhibits import drawn, errors, metrics, outcome, summary, told_board
 from retitlekit.widgets.grid import Grid
-from retitlekit.widgets.view import source, told
+from retitlekit.widgets.stop import Presses, hear_while_busy
+from retitlekit.widgets.view import show, source, told
 
 _TICK_S = 0.1
 _GRID_S = 0.5  # the grid is laid anew no oftener, and
@@ -61,7 +62,7 @@ class Workbench(anywidget.AnyWidget):
         "prompt", "compare", "charts", "leaderboard" or "vote".
     """
 
-    _esm = source("titles.js", "bench.js")
+    _esm = source("titles.js", "control.js", "bench.js")
     _css = source("titles.css", "bench.css")
 
     catalog = t.Dict().tag(sync=True)
@@ -75,7 +76,7 @@ class Workbench(anywidget.AnyWidget):
     winner = t.Dict().tag(sync=True)
     python = t.Dict().tag(sync=True)
     tab = t.Enum(TABS, "compare").tag(sync=True)
-    key = t.Unicode().tag(sync=True)
+    comm_id = t.Unicode().tag(sync=True)
     grid = t.Instance(Widget, allow_none=True).tag(sync=True, **widget_serialization)
     arena = t.Instance(Widget, allow_none=True).tag(sync=True, **widget_serialization)
 
@@ -92,23 +93,23 @@ class Workbench(anywidget.AnyWidget):
         self.one_at_a_time = threading.RLock()
         self._aside = Background(self._tell_problem)
         self._halt = threading.Event()
-        self._presses: set[str] = set()
+        self._presses = Presses()
         self._running = False
         self._job: Job | None = None
         self._frame: pd.DataFrame | None = None
         self._board: pd.DataFrame | None = None
         self._serial = 0
-        self._still: Any = None
+        self._replace_still: Callable[[str], None] | None = None  # once it is displayed
         super().__init__()
-        self.key = os.urandom(8).hex()
+        self.comm_id = self.model_id or ""  # none outside a notebook
         self.tab = self._desk.tab
         self.progress = {"state": "idle", "said": visible(self._desk.said)}
         self._tell()
         self._proof()
         self._bring_back()
         self.on_msg(self._heard)
-        _open[self.key] = self
-        listen(_stop)
+        _open.add(self)
+        hear_while_busy()
         self._aside.apart(self._look)
 
     # -- what Python reads and does
@@ -258,7 +259,7 @@ class Workbench(anywidget.AnyWidget):
     def _bring_back(self) -> None:
         """Follow a sweep that another view of this store began, or lay out what the store has of the last one."""
         store, ran = Path(self._desk.store).resolve(), self._desk.ran
-        others = [each for each in _open.values() if each._job and Path(each._desk.store).resolve() == store]
+        others = [each for each in _open if each._job and Path(each._desk.store).resolve() == store]
         if others:
             job, others[0]._job, self._desk.ran = others[0]._job, None, others[0]._desk.ran
             self._job, self._running = job, True
@@ -275,7 +276,7 @@ class Workbench(anywidget.AnyWidget):
             self._show(frame)
             count = int(frame["title"].notna().sum())
             self.progress = {"state": "done", "said": f"{count:,} titles from the store; nothing was sent"}
-            self._print()
+            self._redraw_still()
         except RetitlekitError as problem:
             self.progress = {"state": "idle", "said": f"The last results could not be brought back: {visible(problem)}"}
 
@@ -330,7 +331,7 @@ class Workbench(anywidget.AnyWidget):
             said = f"The sweep stopped: {visible(job.problem)}. {said}"
         state = "failed" if job.problem else "stopped" if self._halt.is_set() else "done"
         self.progress = {"state": state, "said": said, "errors": failed}
-        self._print()
+        self._redraw_still()
 
     def _lay(self, frame: pd.DataFrame) -> None:
         """Lay a frame into the grid; a sweep of another shape gets a new one."""
@@ -420,7 +421,8 @@ class Workbench(anywidget.AnyWidget):
             case "run":
                 self.run()
             case "stop":
-                self._pressed(str(message.get("press")))
+                if self._presses.new(message):
+                    self.stop()
             case "winner":
                 name, force = str(message.get("name") or "").strip(), bool(message.get("force"))
                 self._aside.later("winner", lambda: self._crown(name, force=force))
@@ -443,12 +445,6 @@ class Workbench(anywidget.AnyWidget):
         except RetitlekitError as problem:
             self.winner = {"refused": visible(problem), "tie": isinstance(problem, FrameError) and not force}
 
-    def _pressed(self, press: str) -> None:
-        """Stop, once for each press of the button, which is heard on two ways."""
-        if press not in self._presses:
-            self._presses.add(press)
-            self.stop()
-
     # -- in a notebook
 
     def _said(self) -> str:
@@ -456,30 +452,15 @@ class Workbench(anywidget.AnyWidget):
         return str(self.progress.get("said") or self.estimate.get("text") or self.estimate.get("why") or "ready")
 
     def _ipython_display_(self) -> None:
-        """Show the view, and beside it what remains of it where there is no kernel."""
-        from IPython import display
+        self._replace_still = show(self, repr(self), self._still())
 
-        shown: Any = display
-        bundle: Any = super()._repr_mimebundle_()
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        shown.publish_display_data({**(data or {}), "text/plain": repr(self)}, metadata)
-        self._still = shown.display(self._summary(), display_id=True)
+    def _redraw_still(self) -> None:
+        """Bring what stands below the view up to date."""
+        if self._replace_still is not None:
+            self._replace_still(self._still())
 
-    def _print(self) -> None:
-        """Bring what is beside the view up to date."""
-        if self._still is not None:
-            self._still.update(self._summary())
-
-    def _summary(self) -> Any:
-        from IPython import display
-
-        html: Any = display.HTML
-        return html(summary(self._said(), self._frame, self._board))
+    def _still(self) -> str:
+        return summary(self._said(), self._frame, self._board)
 
 
-_open: weakref.WeakValueDictionary[str, Workbench] = weakref.WeakValueDictionary()
-
-
-def _stop(key: str, press: str) -> None:
-    if (bench := _open.get(key)) is not None:
-        bench._pressed(press)
+_open: weakref.WeakSet[Workbench] = weakref.WeakSet()

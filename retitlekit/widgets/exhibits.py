@@ -24,11 +24,8 @@ _MOST_PRINTED = 8
 _MOST_ERRORS = 8
 
 _STYLE = """
-.rk-still h4 { margin: 0 0 4px; font-size: 1.1em; }
-.rk-still p { margin: 0 0 8px; }
-.jp-OutputArea-child:has(.rk-workbench) + .jp-OutputArea-child:has(.rk-still) { display: none; }
-.jp-OutputArea-child:has(> .jupyter-widgets):not(:has(> .jupyter-widgets > *)):has(+ .jp-OutputArea-child .rk-still) {
-  display: none; }
+.rk-summary h4 { margin: 0 0 4px; font-size: 1.1em; }
+.rk-summary p { margin: 0 0 8px; }
 """
 
 
@@ -105,7 +102,7 @@ def _picture(draw: Callable[[Axes], object], height: float) -> str:
 
 
 def summary(said: str, frame: pd.DataFrame | None, board: pd.DataFrame | None) -> str:
-    """The workbench in print, for where there is no kernel; hidden where the workbench itself is shown."""
+    """The workbench as a still picture, for where there is no kernel."""
     parts = ["<h4>Workbench</h4>", f"<p>{escape(said)}</p>"]
     if board is not None:
         parts.append(f"<p><strong>{escape(board.attrs.get('sentence', ''))}</strong></p>")
@@ -120,10 +117,7 @@ def summary(said: str, frame: pd.DataFrame | None, board: pd.DataFrame | None) -
         parts.append(f"<table><thead>{heads}</thead><tbody>{rows}</tbody></table>" if rows else "")
         if (rest := int(frame["title"].notna().sum()) - len(titled)) > 0:
             parts.append(f"<p><small>and {rest:,} more titles</small></p>")
-    parts.append(
-        "<p><small>The kernel that this workbench ran in is gone: run the cell again, and all comes back.</small></p>"
-    )
-    return card(f'<div class="rk-still">{"".join(parts)}</div>', _STYLE)
+    return card(f'<div class="rk-summary">{"".join(parts)}</div>', _STYLE)
 
 
 # ---- a frame in words

@@ -1,11 +1,4 @@
-// A button that is heard while a cell runs: the kernel reads its control channel even then, and few front ends lack it.
-
-const byControl = (kernel, model, data) => kernel?.sendControlMessage?.({
-  channel: "control", buffers: [], metadata: {}, parent_header: {},
-  header: { msg_id: crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`, msg_type: "comm_msg", session: kernel.clientId, username: kernel.username ?? "",
-    date: new Date().toISOString(), version: "5.3" },
-  content: { comm_id: model.get("comm_id"), data: { method: "custom", content: data } },
-});
+// A button that is heard while a cell runs.
 
 function render({ model, el: host, signal }) {
   const node = button("", "", null), draw = () => {
@@ -14,12 +7,7 @@ function render({ model, el: host, signal }) {
   };
   host.classList.add("retitlekit", "rk-stop");
   node.className = "jupyter-button widget-button mod-warning rk-button";
-  node.onclick = () => {
-    // by both ways: whichever is read first counts, and Python tells by the number that it is one press
-    const pressed = { kind: "pressed", press: `${performance.timeOrigin + performance.now()}-${Math.random()}` };
-    try { byControl(model.widget_manager?.kernel, model, pressed); } catch { /* the usual way remains */ }
-    model.send(pressed);
-  };
+  node.onclick = () => press(model, "pressed");
   host.append(node);
   for (const name of ["description", "disabled"]) {
     model.on(`change:${name}`, draw);

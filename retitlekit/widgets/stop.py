@@ -34,7 +34,7 @@ class Stop(anywidget.AnyWidget):
         Whether the button is dead.
     """
 
-    _esm = source("titles.js", "stop.js")
+    _esm = source("titles.js", "control.js", "stop.js")
     _css = source("titles.css")
 
     comm_id = t.Unicode().tag(sync=True)
@@ -44,7 +44,7 @@ class Stop(anywidget.AnyWidget):
     def __init__(self, action: Callable[[], object], *, description: str = "Stop", disabled: bool = False) -> None:
         self.one_at_a_time = threading.RLock()
         self._action = action
-        self._presses: set[str] = set()
+        self._presses = Presses()
         super().__init__(description=description, disabled=disabled)
         self.comm_id = self.model_id or ""  # none outside a notebook
         self.on_msg(self._heard)
@@ -52,10 +52,24 @@ class Stop(anywidget.AnyWidget):
 
     @told
     def _heard(self, _: object, message: Mapping[str, Any], __: object) -> None:
-        press = str(message.get("press"))
-        if message.get("kind") == "pressed" and press not in self._presses:
-            self._presses.add(press)
+        if message.get("kind") == "pressed" and self._presses.new(message):
             self._action()
+
+
+class Presses:
+    """The presses of one button: each is sent by two ways, may come on two threads at once, and counts once."""
+
+    def __init__(self) -> None:
+        self._one_at_a_time = threading.Lock()
+        self._numbers: set[str] = set()
+
+    def new(self, message: Mapping[str, Any]) -> bool:
+        """Whether this press has not come by the other way yet; asked once for each message."""
+        number = str(message.get("press"))
+        with self._one_at_a_time:
+            known = number in self._numbers
+            self._numbers.add(number)
+        return not known
 
 
 def hear_while_busy() -> bool:
