@@ -331,7 +331,7 @@ def test_a_worker_that_nobody_replaces(server: Loopback) -> None:
 
     assert ["ok"] == frame.status.unique().tolist()
     assert 1 == server.most_busy
-    assert len(server.bodies) <= len(trials) + 2  # one under way, and what came just before
+    assert len(server.bodies) <= len(trials) + 5  # one under way, and what came since the last parcel
 
 
 def _is_sending() -> bool:

@@ -82,6 +82,8 @@ PLANTED = "planted0123456789"
         {"params": {"note": f"Bearer {PLANTED}"}},
         {"params": {f"sk-{PLANTED}": {"token": PLANTED}}},
         {"params": {f"sk-{PLANTED}": 1}},
+        {"params": {"api_base": f"https://user:{PLANTED}@host/v1"}},
+        {"params": {"extra_headers": {"accessToken": PLANTED}}},
     ],
 )
 def test_a_key_has_no_place_in_a_model(given: dict) -> None:
@@ -111,7 +113,10 @@ def test_what_only_sounds_like_a_key() -> None:
         "response_format": {"json_schema": {"properties": {"token": {"type": "string"}, "password": {}}}},
         "extra_headers": {"HTTP-Referer": "https://example.org", "X-Auth-Key": "os.environ/HOUSE_KEY"},
     }
-    base = "https://hf-inference.example.org/hf-inference/key-west/v1?api-version=2026-01-01"
+    params |= {"image_token": "<image>", "think_end_token": "</think>", "secretary": "of state"}
+    base = (
+        "https://hf-inference.example.org/hf-text-generation-inference-70b/xai-grok-2-mini-openai/v1?api-version=2026"
+    )
 
     assert params == rk.Model("openai/x", api_base=base, params=params).params
 

@@ -10,13 +10,14 @@ from urllib.parse import parse_qsl, urlsplit
 from retitlekit.errors import ModelError
 
 _NAME = re.compile(
-    r"(api|access|secret|private|account|auth|master|subscription|virtual)_?key|secret|passw|passphrase|credential"
-    r"|authori[sz]ation|cookie|bearer|(^|_)auth($|_)|(?<!bos)(?<!eos)(?<!pad)(?<!unk)(?<!sep)(?<!cls)(?<!mask)(?<!stop)_token$"
-    r"|^token$"
+    r"(api|access|secret|private|account|auth|master|subscription|virtual)_?key|secret(?!ar)|passw|passphrase|credential"
+    r"|authori[sz]ation|cookie|bearer|(^|_)auth($|_)|(?<!bos)(?<!eos)(?<!pad)(?<!unk)(?<!sep)(?<!cls)(?<!mask)(?<!stop)"
+    r"(?<!image)(?<!start)(?<!end)(?<!ban)_token$|^token$"
 )
 _NAME_IN_QUERY = re.compile(r"^(key|code|sig|signature|pwd)$")
 _LOOK = re.compile(
-    r"\b(sk|gsk|xai|hf)[-_](?=[\w-]*\d)[\w-]{16,}|\bAIza[\w-]{20,}|^(Bearer|Basic) +\S{8,}$", re.IGNORECASE
+    r"\bsk[-_](?=[\w-]*\d)[\w-]{16,}|\b(gsk_|hf_|xai-)(?=\w*\d)\w{16,}|\bAIza[\w-]{20,}|^(Bearer|Basic) +\S{8,}$",
+    re.IGNORECASE,
 )
 REFERENCE = "os.environ/"  # as LiteLLM's config files name a variable
 HELP = "put it into an environment variable, and write 'os.environ/NAME_OF_IT' in its place"
@@ -42,18 +43,30 @@ def find_key(params: Mapping[str, object]) -> str | None:
         elif isinstance(value, list | tuple):
             left += [(f"{place}[{number}]", each) for number, each in enumerate(value)]
         elif isinstance(value, str) and value and not value.startswith(REFERENCE):
-            name = place.rpartition(".")[2].lower().replace("-", "_")
+            name = _worded(place.rpartition(".")[2])
             secrets = _secrets() if secrets is None else secrets
-            if _NAME.search(name) or _is_key(value, secrets):
+            if _NAME.search(name) or _is_key(value, secrets) or _is_address_with_key(value):
                 return redact(place)
     return None
+
+
+def _is_address_with_key(text: str) -> bool:
+    try:
+        return text.startswith(("http://", "https://")) and in_address(text)
+    except ValueError:
+        return False
+
+
+def _worded(name: str) -> str:
+    """``accessToken`` and ``access-token`` as ``access_token``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower().replace("-", "_")
 
 
 def in_address(address: str) -> bool:
     """Whether a URL holds a user, a password or a key. Raises ValueError when it is no URL."""
     parts, secrets = urlsplit(address), _secrets()
     asked = parse_qsl(parts.query, keep_blank_values=True)
-    named = [name.lower().replace("-", "_") for name, _ in asked]
+    named = [_worded(name) for name, _ in asked]
     values = [value for _, value in asked] + [*parts.path.split("/"), parts.fragment]
     return (
         "@" in parts.netloc

@@ -103,7 +103,7 @@ class Room:
     def scale(self, change: float) -> None:
         """What was too much for all is known; ours is this much more or less of it now."""
         if self._ceiling < _MOST:
-            self._ceiling = max(1, int(self._ceiling * change))
+            self._ceiling = max(1, round(self._ceiling * change))
             self.limit = min(max(1.0, self.limit * change), self._ceiling)
 
     def send(self, now: float) -> None:

@@ -35,8 +35,8 @@ class Background:
             self._working = True
         self.apart(self._work_off)
 
-    def apart(self, work: Work) -> None:
-        """Do this in a thread of its own, beside everything else."""
+    def apart(self, work: Work, *, lasting: bool = False) -> None:
+        """Do this in a thread of its own, beside everything else; a program that ends waits for it, unless `lasting`."""
         with self._changed:
             self._at_work += 1
 
@@ -48,8 +48,9 @@ class Background:
                     self._at_work -= 1
                     self._changed.notify_all()
 
-        # in a copied context: without the kernel's, ipykernel 7.0 cannot send what the thread changes
-        threading.Thread(target=contextvars.copy_context().run, args=(done_apart,), daemon=True).start()
+        # In a copied context: without the kernel's, ipykernel 7.0 cannot send what the thread changes. A daemon that is
+        # stopped while it imports keeps the lock, and LiteLLM imports once more when the interpreter ends: for ever.
+        threading.Thread(target=contextvars.copy_context().run, args=(done_apart,), daemon=lasting).start()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until nothing is under way any more; False when it still is after so many seconds."""

@@ -175,7 +175,7 @@ class Workbench(anywidget.AnyWidget):
                 raise PlanError("a sweep is under way: stop it first")
             self._running = True
         self._halt.clear()
-        self._aside.apart(self._sweep)
+        self._aside.apart(self._sweep, lasting=True)
 
     def stop(self) -> None:
         """Send nothing more; what is under way gets a few seconds, and none when this is called again."""
@@ -263,7 +263,7 @@ class Workbench(anywidget.AnyWidget):
         if others:
             job, others[0]._job, self._desk.ran = others[0]._job, None, others[0]._desk.ran
             self._job, self._running = job, True
-            self._aside.apart(lambda: self._sweep(job))
+            self._aside.apart(lambda: self._sweep(job), lasting=True)
         elif ran and ran.prompts and ran.articles:
             self.progress = {"state": "recalling"}
             self._aside.later("recall", self._recall)

@@ -87,7 +87,7 @@ class Desk:
         known = drafts.items() if isinstance(drafts, dict) else ()
         self.drafts: dict[str, str] = {name: str(text) for name, text in known if name in self.prompts}
         opened = next(iter(self.chosen.prompts), next(iter(self.prompts)))
-        self.editing: str = desk["editing"] if desk.get("editing") in self.prompts else opened
+        self.editing: str = desk["editing"] if desk.get("editing") in list(self.prompts) else opened
         self.article: str = desk["article"] if desk.get("article") in self._ids else self._ids[0]
         self.decide: str = desk["decide"] if isinstance(desk.get("decide"), str) else "passed"
         self.tab: str = desk["tab"] if desk.get("tab") in TABS else "compare"
