@@ -100,7 +100,7 @@ def find_objection(title: str, original_title: str, article: Article, instructio
     if _FAILED.search(title) and not _FAILED.search(original_title):
         return "NotATitle: it tells of a failure, or of an answer"
     if _RESIDUE.search(title) and not _RESIDUE.search(original_title):
-        return "NotATitle: something of code is left at its end"
+        return "NotATitle: signs of code are left at its end"
     if (head := _HEAD.match(title)) and head[0] not in original_title and _is_label(head[1], source):
         return f"NotATitle: {head[1]!r} is a label, and no word of the article"
     return None
@@ -120,7 +120,7 @@ def _is_label(head: str, source: str) -> bool:
     return True
 
 
-_HEAD = re.compile(r"([\x00-\x39\x3b-\x7f]{1,40}): ")
+_HEAD = re.compile(r"([ -9;-~]{1,40}): ")  # of ASCII: other languages have other stop words
 # short words that stand before a title as its label, and in many an article as well
 _LABELS = frozenset("fix key like made new now ok old one own q re said say set so top try use yours".split())
 _FAILED = re.compile(
@@ -136,8 +136,6 @@ _RESIDUE = re.compile(
     r"|##+\Z|\{\d*\}\Z|\\[nrt]\Z|\\u[\da-f]{4}|</\w*>?\Z|/>\Z|[\[(](?:end|eos|me|new|ok|old)[\])]\Z",
     re.IGNORECASE,
 )
-
-
 _ADDRESS = re.compile(r"https?://|\bwww\.|\b[\w-]+\.[a-z]{2,6}/\w|\w@[\w-]+\.\w|(?<!\w)#[^\W\d_]\w+", re.IGNORECASE)
 _SEVERAL = re.compile(
     r" [|/] |[\"”’'] or [\"“‘']|[;,.–—-] or ?(?:[:–—-]|maybe\b)|(?<!\w)(?:A[.):] .* B[.):] |1[.):] .* 2[.):] )"
