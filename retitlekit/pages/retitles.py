@@ -111,9 +111,10 @@ def retitle(
     Raises
     ------
     ArticleError, PlanError, PromptError, FrameError, ModelError
-        Before anything is sent: no prompt or several, two articles with one id, a variable that no article has, a scorer that asks for what
-        there is not, a model without its key, a server that nobody answers at. What fails later, a server that goes
-        down on the way too, is a row with its reason, and the other articles are not touched by it.
+        Before anything is sent: no prompt or several, two articles with one id, a variable that no article has, a
+        scorer that asks for what there is not, a model without its key, a server that nobody answers at. What fails
+        later, a server that goes down on the way too, is a row with its reason, and the other articles are not touched
+        by it.
 
     Examples
     --------
