@@ -27,7 +27,7 @@ SHIPPED = {name: prompt for name, prompt in rk.load_prompts(ROOT / "prompts").it
 
 
 def objection(title: str, article: rk.Article = ARTICLE, told: str = TOLD) -> str:
-    on, why = on_topic(title, article)
+    on, why = on_topic(title, article) or (True, None)
     return find_objection(title, article.title, article, told) or ("" if on else f"off topic: {why}")
 
 
@@ -62,10 +62,22 @@ def objection(title: str, article: rk.Article = ARTICLE, told: str = TOLD) -> st
         ("Which Tarnby bridge do you mean?", "machine"),
         ("You exceeded your limit on the Tarnby bridge", "machine"),
         (f"'{GOOD}' works best", "machine"),
-        (f"As agreed: {GOOD}", "off topic: no word of 'As agreed'"),
+        (f"As agreed: {GOOD}", "'As agreed' is a label"),
         (f"{GOOD} (brisk, calm)", "off topic"),
         (f"{GOOD}, because that reads well", "off topic"),
         ("Thank you!", "off topic: 0 of its"),
+        ("Error generating Tarnby harbour bridge", "failure"),
+        ("Cannot discuss the Tarnby harbour bridge", "failure"),
+        (f"My answer is {GOOD}", "failure"),
+        (f"{GOOD} is my answer", "failure"),
+        (f"{GOOD}, as requested", "failure"),
+        (f"{GOOD} - for you", "failure"),
+        ("Tarnby bridge blocked by the safety filter", "'safety filter' stands nowhere"),
+        *((f"{GOOD}{end}", "code") for end in (" ###", "\\n", " {}", "{0}", " %s", " </p", " ()", "[end]", " -", '">')),
+        *(
+            (f"{label}: {GOOD}", "label")
+            for label in ("After", "New", "For you", "OK then", "N/A", "Q", "To you", "EN")
+        ),
     ],
 )
 def test_what_is_no_title(title: str, says: str) -> None:
@@ -85,6 +97,11 @@ def test_what_is_no_title(title: str, says: str) -> None:
         ("Please stay home, mayor of Tarnby tells voters", "“Please stay home”, the mayor of Tarnby told voters."),
         ("Make it so: Tarnby gets a bridge", "Tarnby gets a bridge. Make it so, the mayor said."),
         ("Kilmarnock beat Hibernian 2 - 1", "Kilmarnock beat Hibernian by two goals to one, 2-1."),
+        ("US: Tarnby bridge must close", "The US said a bridge in Tarnby must close."),
+        ("Ida Holm: no decision on Tarnby bridge", ARTICLE.body),
+        ("BRIDGE: Tarnby council closes it", ARTICLE.body),
+        ("Inflation in Tarnby: council at 5 %", "Inflation in Tarnby is at 5 %, the council says."),
+        ("Tarnby council pays $5", "The council of Tarnby pays $5."),
     ],
 )
 def test_what_is_one(title: str, body: str) -> None:
@@ -92,6 +109,24 @@ def test_what_is_one(title: str, body: str) -> None:
     original = "Make it so" if title.startswith("Make") else "–"
 
     assert "" == objection(title, rk.Article("a", original, body))
+
+
+@pytest.mark.parametrize(
+    ("title", "body", "expected"),
+    [
+        ("दिल्ली में बारिश के कारण स्कूल बंद रहेंगे", "दिल्ली में भारी बारिश के कारण पानी भर गया। स्कूल बंद रहेंगे।", True),
+        ("दिल्ली में बारिश के कारण स्कूल बंद रहेंगे", "मुंबई की टीम ने रविवार को फाइनल जीत लिया।", False),
+        ("ভারী বৃষ্টিতে ঢাকায় পানি জমে যানজট", "ঢাকায় ভারী বৃষ্টিতে পানি জমে যায় এবং যানজট হয়।", True),
+        ("சென்னையில் கனமழை, போக்குவரத்து பாதிப்பு", "சென்னையில் கனமழை பெய்தது; போக்குவரத்து நின்றது.", True),
+        ("กรุงเทพฝนตกหนัก น้ำท่วมหลายพื้นที่", "ฝนตกหนักทำให้น้ำท่วมหลายพื้นที่ในกรุงเทพ", None),
+        ("Rate limit exceeded: ฿", "ฝนตกหนักทำให้น้ำท่วมหลายพื้นที่ในกรุงเทพ", False),
+    ],
+)
+def test_topic_in_scripts_with_vowel_signs(title: str, body: str, expected: bool | None) -> None:
+    """A vowel sign ends no word; what is written without spaces is not checked, and nothing else escapes with it."""
+    found = on_topic(title, rk.Article("a", "–", body))
+
+    assert expected == (found and found[0])
 
 
 @pytest.mark.parametrize("name", SHIPPED)

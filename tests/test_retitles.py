@@ -107,8 +107,8 @@ ANSWERS = [
     *(
         pytest.param(said, reason, id=f"service-{said[:20]}")
         for said, reason in [
-            ("Rate limit exceeded", "on_topic"),
-            ("502 Bad Gateway", "numbers"),
+            ("Rate limit exceeded", "Refusal"),
+            ("502 Bad Gateway", "Refusal"),
             ("An error occurred while processing your request", "on_topic"),
             ("Traceback (most recent call last):", "on_topic"),
             ("New title:", "EmptyCompletion"),
@@ -146,6 +146,10 @@ ANSWERS = [
     pytest.param('{"prompt": "Write a title for the Tarnby harbour bridge"}', "BadJSON", id="json-of-the-prompt"),
     pytest.param("(new title for Tarnby harbour bridge)", "NotATitle", id="placeholder"),
     pytest.param(f"{GOOD} #Tarnby", "NotATitle", id="hashtag"),
+    pytest.param("Error generating Tarnby harbour bridge", "NotATitle", id="error-with-names-3"),
+    pytest.param(f"{GOOD}, as requested", "NotATitle", id="talk-after-2"),
+    pytest.param(f"{GOOD} {{}}", "NotATitle", id="code-left"),
+    pytest.param(f"For you: {GOOD}", "NotATitle", id="label-before"),
     pytest.param(GOOD + " and the council said so" * 220, "NotATitle", id="5-KB"),
     pytest.param({"content": "Tarnby shuts its harbour bri", "finish_reason": "MAX_TOKENS"}, "CutOff", id="cut-vertex"),
     pytest.param(TOOL_CALL, "EmptyCompletion", id="tool-call"),
@@ -535,6 +539,29 @@ def test_articles_that_cannot_be_asked_about() -> None:
     assert "has no body" in frame["reason"][0]
 
 
+@pytest.mark.parametrize(
+    ("given", "prompt", "says"),
+    [
+        (PROMPT, ARTICLE, r"where a prompt belongs: retitle\(articles, prompt, model=…\), in this order"),
+        (PROMPT, [ARTICLE], "where a prompt belongs"),
+        (ARTICLE, {"winner": PROMPT}, r"these are 1: give prompts\[name\]"),
+        (ARTICLE, "Rewrite: {{ title }}", "expected a Prompt"),
+    ],
+)
+def test_what_is_no_prompt(given: Any, prompt: Any, says: str) -> None:
+    """Arguments in the wrong order and several prompts are told before anything is sent."""
+    with Loopback() as server:
+        model = rk.Model("openai/model-a", api_base=server.base)
+        with pytest.raises(rk.PromptError, match=says):
+            rk.retitle(given, prompt, model=model)
+        with pytest.raises(rk.PageError, match="expected a Page"):
+            rk.expand(PROMPT, model=model)  # type: ignore[arg-type]
+        with pytest.raises(rk.PromptError, match="these are 1"):
+            rk.expand(page_of(SEED), prompt={"winner": PROMPT}, model=model)  # type: ignore[arg-type]
+
+    assert [] == server.bodies
+
+
 def test_nothing_to_do() -> None:
     """No article is an empty frame with all its columns."""
     frame = rk.retitle([], PROMPT, model="baseline/prefix", progress=False)
@@ -627,6 +654,14 @@ def test_tags_of_others_and_scripts_are_left_alone() -> None:
         ("As an AI language model, I cannot summarise this article", "refusal"),
         ("See [gpt]more[/gpt]", "shortcode|tags"),
         ("Sum up: x", "prompt itself"),
+        ("sum up:  x (done)", "prompt itself"),
+        ("Sum up: Kim, in short", "prompt itself"),
+        ("Rate limit exceeded. Please try again later.", "error"),
+        ("Service unavailable", "error"),
+        ("Internal Server Error", "error"),
+        ("I cannot discuss this topic.", "refusal"),
+        ("<html><head><title>502 Bad Gateway</title></head></html>", "server's own"),
+        ('{"error": {"message": "quota"}}', "server's own"),
         ({"content": "half a", "finish_reason": "length"}, "cut off"),
     ],
 )

@@ -581,6 +581,12 @@ def test_time_grows_with_the_length_and_no_faster(piece: str, before: str) -> No
         ("Kim came. As an AI language model, I cannot know why.", ["refusal:As an AI language model, I cannot"]),
         ("Kim came. Let me know if you need more.", ["talk:Let me know if you"]),
         ("[sic] [video] [Updated] [The] [1] [...] [Reuters] {} 5 % {1} <b>", []),
+        (
+            "Error 503: the service is unavailable. Please retry later.",
+            ["error:Error 503: the service is unavailable. Please retry later."],
+        ),
+        ("Too many requests", ["error:Too many requests"]),
+        ("Too many requests for visas, says Kim. Service unavailable to tourists, internal server error or not", []),
         ("'I cannot rewrite this title,' the chatbot said. He asked it to rewrite this article: twice.", []),
         ("", []),
     ],

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -111,9 +111,10 @@ def retitle(
     Raises
     ------
     ArticleError, PlanError, PromptError, FrameError, ModelError
-        Before anything is sent: two articles with one id, a variable that no article has, a scorer that asks for what
-        there is not, a model without its key, a server that nobody answers at. What fails later, a server that goes
-        down on the way too, is a row with its reason, and the other articles are not touched by it.
+        Before anything is sent: no prompt or several, two articles with one id, a variable that no article has, a
+        scorer that asks for what there is not, a model without its key, a server that nobody answers at. What fails
+        later, a server that goes down on the way too, is a row with its reason, and the other articles are not touched
+        by it.
 
     Examples
     --------
@@ -126,6 +127,7 @@ def retitle(
 
     if on_fail not in ("keep_original", "hold"):
         raise PlanError(f"on_fail={on_fail!r}: give 'keep_original' or 'hold'")
+    _check_prompt(prompt, "retitle(articles, prompt, model=…)")
     guard = (guard,) if callable(guard) else tuple(guard)
     unknown = sorted(set(prompt.variables) - set(VARIABLES))
     if unknown:
@@ -163,6 +165,18 @@ def retitle(
     done = pd.DataFrame(rows, columns=columns)
     dtypes = dict.fromkeys(columns, "string") | {"temperature": "Float64", "cost_usd": "Float64", "cached": "boolean"}
     return done.astype(dtypes).astype({"status": pd.CategoricalDtype(list(STATUSES))})
+
+
+def _check_prompt(prompt: object, call: str) -> None:
+    if isinstance(prompt, Prompt):
+        return
+    if isinstance(prompt, Article | Page) or (
+        isinstance(prompt, Sequence) and any(isinstance(each, Article | Page) for each in prompt)
+    ):
+        raise PromptError(f"these are articles or pages where a prompt belongs: {call}, in this order")
+    if isinstance(prompt, Mapping):
+        raise PromptError(f"one prompt writes the titles, and these are {len(prompt)}: give prompts[name] of them")
+    raise PromptError(f"expected a Prompt (rk.load_prompts(…)[name], rk.Prompt(name, text)), got {prompt!r:.80}")
 
 
 def _judged(frame: pd.DataFrame, guard: tuple[Scorer, ...], articles: list[Article]) -> pd.DataFrame:
@@ -322,6 +336,10 @@ def expand(
     >>> new.text.splitlines()[1:] == page.text.splitlines()[1:]
     True
     """
+    if not isinstance(page, Page):
+        raise PageError(f"expected a Page: expand(page, prompt=…, model=…), in this order; got {page!r:.80}")
+    if prompt is not None:
+        _check_prompt(prompt, "expand(page, prompt=…, model=…)")
     found = find_shortcodes(page.title, repair=repair).check()
     if found.calls:
         if prompt is None:
@@ -381,6 +399,19 @@ _WRITTEN: dict[str, Callable[[str], str]] = {
 }
 
 
+_OF_A_SERVER = re.compile(
+    r"<!doctype|<html|<\?xml|\{\s*[\"'](?:error|errors|message|detail|status|code)[\"']\s*:", re.IGNORECASE
+)
+_TELLING = 12  # signs: what is shorter may stand in an answer by chance
+
+
+def _repeats(said: str, asked: str) -> bool:
+    """Whether an answer holds the prompt, or begins with the order before the prompt's first colon."""
+    said, asked = (" ".join(text.casefold().split()) for text in (said, asked))
+    order = re.match(r"[^:：]+[:：]", asked)
+    return said == asked or (len(asked) > _TELLING and asked in said) or bool(order and said.startswith(order[0]))
+
+
 def _answer(
     page: Page,
     text: str,
@@ -410,8 +441,10 @@ def _answer(
         raise PageError(f"{place} failed: {row['error_type']}: {row['error']}")
     said = str(row["completion"]).strip()
     tags = find_shortcodes(said)
-    if not said or str(row["finish_reason"]) == "length" or said == asked:
+    if not said or str(row["finish_reason"]) == "length" or _repeats(said, asked):
         raise PageError(f"{place} was not answered: the answer is empty, cut off, or the prompt itself")
+    if _OF_A_SERVER.match(said):
+        raise PageError(f"{place} was answered by a server's own page or message: {said:.80}")
     if leaks := find_leaks(said):
         raise PageError(f"{place} was answered by a {leaks[0].kind}: {leaks[0].text!r}")
     if tags.calls or tags.problems or tags.variables:

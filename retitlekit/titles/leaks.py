@@ -8,6 +8,7 @@ a chatbot ("'I can't rewrite this title,' it said") without being taken for one.
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -113,7 +114,12 @@ def _phrases(text: str, size: int) -> frozenset[tuple[str, ...]]:
 CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 """Signs of scripts without spaces, as a range for patterns."""
 
-_WORD = re.compile(rf"[{CJK}]|[^\W_{CJK}]+(?:['’-][^\W_{CJK}]+)*")
+# vowel signs, accents and joiners stand inside words, and are no letters to a pattern
+_MARKS = "\u200c\u200d" + "".join(
+    sign for sign in map(chr, range(0x300, 0x2000)) if unicodedata.category(sign)[0] == "M"
+)
+_LETTERS = rf"[^\W_{CJK}]+(?:[{_MARKS}][^\W_{CJK}]*)*"
+_WORD = re.compile(rf"[{CJK}]|{_LETTERS}(?:['’-]{_LETTERS})*")
 
 # ---- residue
 
@@ -233,6 +239,7 @@ _REFUSAL = (  # phrases by which watchdogs find sites that machines fill, and th
     rf"|browse|view|see|read|summari[sz]e|suggest|find|any|an?|the|enough)\b[^.\n]{{0,50}}\b(?:{_MATERIAL}|information"
     rf"|context)\b{_UNATTRIBUTED}",
     rf"{_CANNOT} (?:\w+ |real-time )?access to\b{_UNATTRIBUTED}",
+    rf"{_CANNOT}(?: to)? discuss (?:this|that|these|such) (?:topic|subject|matter|issue)s?\b{_UNATTRIBUTED}",
     r"i(?:['’]m| am) (?:just |only )?an? (?:ai (?:language model|assistant|model)|(?:large )?language model)",
     r"(?:(?:sure|of course|certainly)[,!.]? )?(?:please|could you|can you|kindly) (?:please )?(?:provide|share|paste"
     rf"|send|supply|give me) (?:me |us )?(?:with )?(?:the|your|an?|more|some)\b[^\n]{{0,40}}\b(?:{_MATERIAL}|details"
@@ -279,10 +286,20 @@ _TALK = (
     r"[^\n?]{0,20} helpen|comment puis-je vous aider|(?:en )?(?:qué|cómo) puedo ayudarte|come posso aiutarti"
     r"|como posso (?:te )?ajudar|чем (?:я )?могу (?:вам )?помочь|有什么可以帮"
 )
+_FAULT = (
+    r"rate limit(?: exceeded| reached)?|too many requests|service (?:is )?(?:temporarily )?unavailable|bad gateway"
+    r"|internal server error|gateway time-?out|connection (?:error|timed out)"
+    r"|request (?:could not be processed|timed out|failed)"
+    r"|(?:servers?|service|(?:language )?model) (?:is|are) (?:currently )?(?:overloaded|unavailable)[^.]{0,40}"
+)
+_ONLY_AN_ERROR = (  # the whole of a text: "Error 503: the service is unavailable. Please try again later."
+    rf"\A(?:(?:api |server |http )?error(?: message| \d+)?[:,]? )?(?:\d{{3}} )?(?:(?:the|your|this|that) )?(?:{_FAULT})"
+    r"[.,!]?(?: (?:please )?(?:try|retry)[^.]{0,30}[.!]?)?\Z"
+)
 _ERROR = (
     r"this model['’]s maximum context length|(?:you )?(?:have )?exceeded your current quota|incorrect api key provided"
     r"|rate limit reached for|error code: [45]\d\d\b|error: (?:[45]\d\d\b|rate limit|insufficient)|the server had an"
-    r" error while processing|\A(?:undefined|null|nan|none)\Z"
+    rf" error while processing|\A(?:undefined|null|nan|none)\Z|{_ONLY_AN_ERROR}"
 )
 _SPEECH = re.compile(
     rf"(?P<prompt>{'|'.join((*_PROMPT, *_BARE_PROMPT))})|(?P<refusal>{'|'.join(_REFUSAL)})|(?P<talk>{_TALK})"
