@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 import warnings
 from collections import Counter
@@ -25,6 +26,16 @@ _EXIT_CODES = f"""exit codes:
   {INTERRUPTED}  interrupted; what was answered is stored, and the same command goes on from there"""
 
 
+# errors speak of the verbs' arguments; here these are options
+_OPTIONS = {"overwrite=True": "--overwrite", "budget_usd=": "--budget=", "max_concurrency=": "--concurrency="}
+_OPTIONS |= {f"{name}=": f"--{name}=" for name in ("models", "repeats", "store", "temperatures")}
+_ARGUMENT = re.compile(rf"(?<![\w.?&/(-])(?:{'|'.join(_OPTIONS)})")
+
+
+def _option(found: re.Match[str]) -> str:
+    return _OPTIONS[found.group()]
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns its exit code."""
     args = _parser().parse_args(argv)
@@ -34,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             warnings.showwarning = lambda message, *_, **__: print(f"retitlekit: {message}", file=sys.stderr)
             code: int = args.verb(args)
     except rk.RetitlekitError as problem:
-        print(f"retitlekit: {problem}", file=sys.stderr)
+        print(f"retitlekit: {_ARGUMENT.sub(_option, str(problem))}", file=sys.stderr)
         return WRONG
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -85,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument("--budget", type=float, metavar="USD", help="never spend more than this")
     sweep.add_argument("--concurrency", type=int, metavar="N", help="requests under way at once")
     sweep.add_argument("--store", default=".retitlekit", metavar="DIR", help="store of responses (%(default)s)")
-    sweep.add_argument("--out", metavar="FILE", help="write the frame here, as Parquet")
+    sweep.add_argument("--out", metavar="FILE", help="write the frame here: .csv as CSV, else Parquet")
     sweep.add_argument("--show", metavar="PROMPT", help="prompt of the side-by-side table (the one that passes most)")
     sweep.add_argument("--dry-run", action="store_true", help="plan and estimate, send nothing")
     sweep.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
@@ -200,11 +211,22 @@ def _sweep(args: argparse.Namespace) -> int:
     else:
         _show(frame, board, args.show)
     if args.out:
-        say(f"\nThe frame is in {rk.write_frame(frame, args.out)}: rk.read_frame({args.out!r}) reads it.")
+        say(f"\nThe frame is in {_write(frame, args.out)} reads it.")
     say("Next: `make lab` opens the first notebook; `retitlekit models` tells which models you can use.")
     if (frame.status == "cancelled").any():
         return INTERRUPTED
     return OK if (frame.status == "ok").all() else FAILED
+
+
+def _write(frame: Any, out: str) -> str:
+    """Write the frame; returns where it is and what reads it."""
+    if Path(out).suffix.lower() != ".csv":
+        return f"{rk.write_frame(frame, out)}: rk.read_frame({out!r})"
+    try:
+        frame.to_csv(out, index=False)
+    except (OSError, UnicodeEncodeError) as problem:
+        raise rk.FrameError(f"cannot write {out}: {problem}") from problem
+    return f"{out}: pandas.read_csv({out!r})"
 
 
 def _chosen(args: argparse.Namespace) -> Any:

@@ -62,7 +62,8 @@ def report(
         The columns that tell the variants apart, as for `compare`.
     baseline : str, optional
         The variant that is pinned at the left, and that differences are marked against beside the original title: its
-        name as at the head of its column, such as ``"contract"`` or ``"contract · openai/gpt-4o-mini"``.
+        name as at the head of its column, such as ``"contract · openai/gpt-4o-mini · T 0.7"``; or a part of it that no
+        other has, such as its prompt.
     store : path-like
         Where flags and notes are kept; they are shown.
 
@@ -73,7 +74,7 @@ def report(
     Raises
     ------
     FrameError
-        When a column is missing, or no variant is called `baseline`.
+        When a column is missing, or not one variant is called `baseline`.
     RetitlekitError
         When the file cannot be written.
 
@@ -101,9 +102,12 @@ def report(
     grid = Grid(sheet, store=store)
     if baseline is not None:
         heads = [" · ".join(parts) for parts in sheet.names]
-        if baseline not in heads:
-            raise FrameError(f"baseline={baseline!r}: the variants are {', '.join(map(repr, heads))}")
-        grid.baseline, grid.against = heads.index(baseline), "both"
+        found = [at for at, head in enumerate(heads) if head == baseline]
+        found = found or [at for at, parts in enumerate(sheet.names) if baseline in parts]
+        if len(found) != 1:
+            several = f" is in {len(found)} variants, name one whole" if found else ""
+            raise FrameError(f"baseline={baseline!r}{several}: the variants are {', '.join(map(repr, heads))}")
+        grid.baseline, grid.against = found[0], "both"
     page = _page(title, "".join(sections), _packed(grid.everything()))
     target = Path(path)
     try:

@@ -489,3 +489,15 @@ def test_temperature_that_is_no_number() -> None:
     """A frame of the user's own may hold anything; words are no temperatures."""
     with pytest.raises(FrameError, match="`temperature` holds something that is no number"):
         charts.temperature(sweep().assign(temperature="hot"))
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_rivals_of_a_race_stand_by_how_far_behind_they_are(sign: int) -> None:
+    """The nearest rival comes next to the leader, whether more or less of the metric is better."""
+    behind = {"lead": 0.0, "far": 3.0, "near": 1.0, "middle": 2.0}
+    rounds = pd.DataFrame({"prompt": list(behind), "model": "m", "temperature": 0.0, "round": 1, "n_articles": 6})
+    rounds["estimate"] = [10 - sign * value for value in behind.values()]
+    rounds = rounds.assign(behind=list(behind.values()), chance=0.2, fate=["leads", "in", "in", "in"])
+    ax = charts.race(rounds)
+
+    assert ["lead", "near", "middle", "far"] == [label.get_text().split(" ")[0] for label in ax.get_yticklabels()]

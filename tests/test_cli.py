@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import retitlekit as rk
@@ -48,6 +49,28 @@ def test_the_main_job(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no language models" in shown
     assert "rk.read_frame('frame.parquet')" in shown
     assert 32 == len(rk.read_frame("frame.parquet"))
+
+
+def test_a_frame_as_csv(capsys: pytest.CaptureFixture[str]) -> None:
+    """A file that ends in .csv is CSV, one row a trial."""
+    code = main(["sweep", "--limit", "2", "--out", "frame.csv"])
+    read = pd.read_csv("frame.csv")
+
+    assert (0, 4, True) == (code, len(read), {"article", "title", "passed"} <= set(read))
+    assert "pandas.read_csv('frame.csv')" in capsys.readouterr().out
+
+
+def test_errors_name_options(capsys: pytest.CaptureFixture[str]) -> None:
+    """What an error calls an argument of Python is an option here."""
+    Path("out.jsonl").write_text("")
+    prompt = ["--prompt", "prompts/contract.prompt", "--model", "baseline/lexrank"]
+    codes = main(["sweep", "--repeats", "0"]), main(["retitle", "data/articles.jsonl", "--out", "out.jsonl", *prompt])
+    told = capsys.readouterr().err
+
+    assert (2, 2) == codes
+    assert "--repeats=0: give a whole number" in told
+    assert "replace it with --overwrite" in told
+    assert "overwrite=True" not in told
 
 
 def test_as_a_module() -> None:
@@ -106,7 +129,7 @@ def test_failed_trials(capsys: pytest.CaptureFixture[str]) -> None:
         (["--temperatures", "3"], "temperature 3.0"),
         (["--repeats", "0"], "whole number from 1"),
         (["--param", "max_tokens"], "NAME=VALUE"),
-        (["--param", "n=3"], "use repeats="),
+        (["--param", "n=3"], "use --repeats="),
         (["--out", "no/where.parquet"], "folder no does not exist"),
         (["--budget", "-1"], "from 0 up"),
     ],

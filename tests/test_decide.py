@@ -628,13 +628,64 @@ def test_messages_that_differ_stop_the_winner(tmp_path: Path) -> None:
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
-    """A second decision needs another name."""
+    """The same decision again is fine, on another day too, and leaves its file alone; another one needs a name."""
+    frame, fewer = sweep([PROMPT, OTHER], SCORES), sweep([PROMPT, OTHER], SCORES, articles=7)
+    board = rk.leaderboard(frame, metric="x")
+    path = rk.save_winner(board, frame, [PROMPT, OTHER], tmp_path).path
+    path.write_text(re.sub(r"decided_at: \S+", "decided_at: '2020-02-02'", path.read_text()))
+    again = rk.save_winner(board, frame, [PROMPT, OTHER], tmp_path)
+
+    assert (path, "2020-02-02") == (again.path, str(again.prompt.about["decided_at"]))
+    before = path.read_bytes()
+    with pytest.raises(rk.PromptError, match=r'exists and holds another decision: .* name="terse-winner-2"'):
+        rk.save_winner(rk.leaderboard(fewer, metric="x"), fewer, [PROMPT, OTHER], tmp_path)
+    assert before == path.read_bytes()
+
+
+def test_a_race_or_a_frame_is_no_board(tmp_path: Path) -> None:
+    """A race is told how it becomes a board, and swapped arguments are called swapped."""
     frame = sweep([PROMPT, OTHER], SCORES)
     board = rk.leaderboard(frame, metric="x")
-    rk.save_winner(board, frame, [PROMPT, OTHER], tmp_path)
+    rounds = pd.DataFrame({"round": [1]})
+    rounds.attrs = {"metric": "score_x", "sentence": ""}
+    race = rk.Race({}, rounds, frame, 1, 1, "")
+    for given in ((race, frame), (board, race)):
+        with pytest.raises(rk.FrameError, match=r"rk\.leaderboard\(race\.frame, metric='score_x'\)"):
+            rk.save_winner(*given, [PROMPT, OTHER], tmp_path)  # type: ignore[arg-type]
+    with pytest.raises(rk.FrameError, match=r"swapped: save_winner\(board, frame, "):
+        rk.save_winner(frame, board, [PROMPT, OTHER], tmp_path)
 
-    with pytest.raises(rk.PromptError, match="exists"):
-        rk.save_winner(board, frame, [PROMPT, OTHER], tmp_path)
+
+def test_a_forced_winner_names_three_rivals(tmp_path: Path) -> None:
+    """Of many tied variants the file names three and counts the rest."""
+    scores = {("terse", f"m{number}", 0.7): 0.5 for number in range(9)}
+    frame = sweep([PROMPT, OTHER], scores)
+    saved = rk.save_winner(rk.leaderboard(frame, metric="x"), frame, [PROMPT, OTHER], tmp_path, force=True)
+
+    told = saved.prompt.about["forced"]
+    assert (3, True) == (told.count("terse · m"), told.endswith("; and 5 more")), told
+
+
+@pytest.mark.parametrize(
+    ("gates", "said"),
+    [
+        ({"gate_length": False, "gate_numbers": False}, "all failed length, numbers."),
+        ({"gate_length": False, "gate_numbers": True}, "all failed length."),
+        ({"gate_length": [False] * 20 + [True] * 4}, "no gate failed in all, length in most (20 of 24)."),
+        ({}, "No title of any variant passed."),
+    ],
+)
+def test_no_title_passed(gates: dict[str, Any], said: str, tmp_path: Path) -> None:
+    """Where no title passed, the sentence and a forced winner say so and name the gates that all failed."""
+    frame = sweep([PROMPT, OTHER], dict.fromkeys(SCORES, 0.5), passed=False, **gates)
+    board = rk.leaderboard(frame)
+    saved = rk.save_winner(board, frame, [PROMPT, OTHER], tmp_path, force=True)
+
+    for told in (board.attrs["sentence"], saved.prompt.about["forced"]):
+        assert "No title of any variant passed" in told
+        assert said in told
+    one = frame.assign(passed=[True] + [False] * (len(frame) - 1))
+    assert "No title" not in rk.leaderboard(one).attrs["sentence"]
 
 
 EDITED = rk.Prompt("terse", PROMPT.text + "Be brief.\n")

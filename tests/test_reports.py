@@ -72,6 +72,21 @@ def test_a_baseline(frame: pd.DataFrame, tmp_path: Path) -> None:
         rk.report(frame, tmp_path / "r.html", baseline="nobody")
 
 
+def test_a_baseline_among_models_and_temperatures(tmp_path: Path) -> None:
+    """A prompt's name is enough where one variant has it; else the error lists whole names, such as the README's."""
+    prompts, articles = rk.load_prompts(ROOT / "prompts"), rk.load_articles(ROOT / "data/articles.jsonl")[:2]
+    models = ["baseline/lead-compress", "baseline/lexrank"]
+    trials = rk.plan([prompts["contract"]], articles, models=models, temperatures=[0, 0.7])
+    one = rk.plan([prompts["bare"]], articles, models="baseline/lexrank", temperatures=[0])
+    swept = rk.run(pd.concat([trials, one], ignore_index=True), store=tmp_path / "store", progress=False)
+    (named,) = re.findall(r'report.html",\s+baseline="([^"]+)"', (ROOT / "README.md").read_text(encoding="utf-8"))
+    for baseline, whole in ((named, named), ("bare", "bare · baseline/lexrank · T 0")):
+        head = rows_of(rk.report(swept, tmp_path / "r.html", baseline=baseline).read_text(encoding="utf-8"))["head"]
+        assert whole == " · ".join(head["variants"][head["baseline"]]["name"])
+    with pytest.raises(rk.FrameError, match=f"'contract' is in 4 variants, name one whole: .*{re.escape(named)}"):
+        rk.report(swept, tmp_path / "r.html", baseline="contract")
+
+
 def test_nothing_from_outside(frame: pd.DataFrame, tmp_path: Path) -> None:
     """The page may load nothing; the only script it may run is its own, by its hash."""
     page = rk.report(frame, tmp_path / "r.html").read_text(encoding="utf-8")

@@ -385,6 +385,7 @@ def test_a_tie_is_refused_until_one_insists(open_bench: Callable[..., Workbench]
     assert str(Path("winners/best.prompt")) == bench.winner["path"]
     assert "+++ best" in bench.winner["diff"]
     assert saved.about["parent"] == bench.board.prompt.iloc[0]
+    Path("winners/best.prompt").write_text(saved.text + "Edited.\n")
     says(bench, kind="winner", name="best", force=True)
     assert "exists" in bench.winner["refused"]
     assert not bench.winner["tie"]

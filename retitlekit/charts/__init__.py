@@ -397,12 +397,14 @@ def race(rounds: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     >>> ax = rk.charts.race(race.rounds)
     """
     keys = ["prompt", "model", "temperature"]
-    lacks = [name for name in (*keys, "round", "n_articles", "estimate", "chance", "fate") if name not in rounds]
+    lacks = [
+        name for name in (*keys, "round", "n_articles", "estimate", "behind", "chance", "fate") if name not in rounds
+    ]
     if lacks or rounds.empty:
         raise FrameError(f"no `{'`, no `'.join(lacks)}` here: race() draws the rounds of what rk.race() returns")
     last = rounds.drop_duplicates(keys, keep="last")
     last = last.assign(first=last["fate"].eq("leads"))
-    ranked = last.sort_values(["first", "round", "estimate"], ascending=False, kind="stable")
+    ranked = last.sort_values(["first", "round", "behind"], ascending=[False, False, True], kind="stable")
     drawn = ranked.head(_MOST_LINES).reset_index(drop=True)
     names = _variants(drawn[[*keys, "n_articles"]])
     ax = drawing.axes(ax, height=1.7 + (0.42 if "\n" in names[0] else 0.34) * len(drawn))

@@ -129,7 +129,9 @@ def leaderboard(
     named = None if base is None else variants.named(base)
     board.attrs = {"metric": column, "lower_is_better": sign < 0, "by": list(by), "confidence": confidence}
     board.attrs |= {"baseline": named} | ({"notes": found.notes} if votes is not None else {})
-    board.attrs["sentence"] = " ".join([_sentence(board, found, confidence), *_asides(board), *found.notes])
+    board.attrs["sentence"] = " ".join(
+        [_sentence(board, found, confidence), *none_passed(frame), *_asides(board), *found.notes]
+    )
     return board
 
 
@@ -400,6 +402,24 @@ def _asides(board: pd.DataFrame) -> list[str]:
         are = "title has" if unjudged == 1 else "titles have"
         said.append(f"{unjudged:,} {are} unknown gates, because a scorer failed: neither passed nor failed.")
     return said
+
+
+def none_passed(frame: pd.DataFrame) -> list[str]:
+    """That no title of the frame passed, and the gates that all of them failed; nothing where one passed."""
+    judged = frame[frame["passed"].notna()] if "passed" in frame else frame.head(0)
+    if judged.empty or judged["passed"].any():
+        return []
+    failed = {
+        str(name).removeprefix("gate_"): judged[name].eq(False) for name in judged if str(name).startswith("gate_")
+    }
+    every = [name for name, no in failed.items() if no.all()]
+    most = max(failed, key=lambda name: int(failed[name].sum()), default=None)
+    if every:
+        return [f"No title of any variant passed: all failed {', '.join(every)}."]
+    if most is None:
+        return ["No title of any variant passed."]
+    share = f"{int(failed[most].sum()):,} of {len(judged):,}"
+    return [f"No title of any variant passed; no gate failed in all, {most} in most ({share})."]
 
 
 def _articles(n: int) -> str:

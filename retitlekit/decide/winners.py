@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,7 +17,9 @@ from typing import Any
 import pandas as pd
 
 from retitlekit.articles import Article
+from retitlekit.decide import none_passed
 from retitlekit.decide.holdout import Confirmation
+from retitlekit.decide.races import Race
 from retitlekit.errors import FrameError, PromptError
 from retitlekit.frame import check
 from retitlekit.html import escape
@@ -24,6 +27,7 @@ from retitlekit.prompts import Prompt, load_prompts, save_prompt
 from retitlekit.statistics.variants import same, variant_name
 
 _LIBRARIES = ("litellm", "numpy", "pandas")
+_NAMED = 3  # rivals that a forced winner's file names; the rest is counted
 _FROM_THE_FRAME = {"title", "body", "lead"}  # what of an article a frame keeps, as a template calls it
 
 
@@ -75,7 +79,8 @@ def save_winner(
     prompts : dict or iterable of Prompt
         The prompts of the sweep.
     folder : path-like
-        Where ``<name>.prompt`` goes; made when missing. A file is never overwritten.
+        Where ``<name>.prompt`` goes; made when missing. A file is never overwritten; one that says the same, the day
+        apart, is left as it is.
     name : str, optional
         By default ``<prompt>-winner``.
     force : bool
@@ -96,7 +101,8 @@ def save_winner(
     FrameError
         When the board is none, does not rank prompts, or has no winner, or unseen articles did not confirm it.
     PromptError
-        When the prompt is missing, was edited since the sweep, or the saved file does not render what was tested.
+        When the prompt is missing, was edited since the sweep, the saved file does not render what was tested, or a
+        file of that name holds another decision.
 
     Examples
     --------
@@ -104,6 +110,7 @@ def save_winner(
     >>> rk.save_winner(board, frame, prompts, tmp, name="best", force=True).path.name
     'best.prompt'
     """
+    _fit(board, frame)
     check(board, needs=["estimate", "low", "high", "difference", "n_articles", "n_trials", "verdict"])
     if not {"metric", "by", "confidence"} <= set(board.attrs):
         raise FrameError("this is no board of leaderboard(): it has lost its attrs")
@@ -133,7 +140,12 @@ def save_winner(
     revised = _with_params(revised, json.loads(_only(tested, "params")))
     if not Path(folder).exists() and Path(folder).parent.is_dir():
         Path(folder).mkdir(exist_ok=True)
-    path = save_prompt(revised, folder)
+    try:
+        path = save_prompt(revised, folder)
+    except PromptError as problem:
+        if not isinstance(problem.__cause__, FileExistsError):
+            raise
+        return _there(revised, parent, Path(folder) / f"{revised.name}.prompt")
     try:
         saved = load_prompts(path)[revised.name]
         _prove(saved, parent, tested)
@@ -141,6 +153,34 @@ def save_winner(
         path.unlink()
         raise
     return Winner(path, saved, parent.diff(saved))
+
+
+def _fit(board: Any, frame: Any) -> None:
+    """Raise for a race, and for a board and a frame in the other order."""
+    for given in (board, frame):
+        if isinstance(given, Race):
+            metric = given.rounds.attrs["metric"]
+            raise FrameError(
+                "a race is no board: save_winner(board, race.frame, prompts, folder) saves its leader, with "
+                f"board = rk.leaderboard(race.frame, metric={metric!r})"
+            )
+    if {"metric", "by"} <= set(frame.attrs) and not {"metric", "by"} <= set(board.attrs) and "messages" in board:
+        raise FrameError("board and frame are swapped: save_winner(board, frame, prompts, folder), in this order")
+
+
+def _there(revised: Prompt, parent: Prompt, path: Path) -> Winner:
+    """The file that is there already, if it says the same; the day may be another."""
+    saved = load_prompts(path)[revised.name]
+    if _undated(saved) != _undated(revised):
+        raise PromptError(
+            f'{path} exists and holds another decision: give this one a name, as in name="{revised.name}-2"'
+        )
+    return Winner(path, saved, parent.diff(saved))
+
+
+def _undated(prompt: Prompt) -> str:
+    """The text of a winner without the day it was decided on."""
+    return re.sub(r"(?m)^ +decided_at: .*\n", "", prompt.text, count=1)
 
 
 def _confirmed(
@@ -224,9 +264,12 @@ def _passport(
         "models": sorted(map(str, frame["model"].dropna().unique())) if "model" in frame else [],
     }
     equals = others[others["verdict"].ne("worse")]
-    rivals = "; ".join(variant_name(other) for other in equals[by].to_dict("records"))
+    rivals = "; ".join(variant_name(other) for other in equals[by].head(_NAMED).to_dict("records"))
+    rivals += f"; and {len(equals) - _NAMED} more" if len(equals) > _NAMED else ""
     if row["verdict"] != "winner":
-        passport["forced"] = f"{row['verdict']}: {rivals}" if rivals else str(row["verdict"])
+        passport["forced"] = " ".join(
+            [f"{row['verdict']}: {rivals}" if rivals else str(row["verdict"]), *none_passed(frame)]
+        )
     elif "forced" in parent.about:
         passport["forced"] = "no"
     if endpoint.get("api_base"):

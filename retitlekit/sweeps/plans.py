@@ -20,7 +20,7 @@ from retitlekit.articles import Article
 from retitlekit.errors import ArticleError, PlanError, PromptError
 from retitlekit.frame import PLAN_COLUMNS, STATUSES, check
 from retitlekit.models import Model, keys
-from retitlekit.prompts import Prompt
+from retitlekit.prompts import VARIABLES, Prompt
 from retitlekit.store import Store, Typical
 
 Prompts = Prompt | Mapping[str, Prompt] | Iterable[Prompt]
@@ -165,15 +165,32 @@ def _render(prompts: Sequence[Prompt], articles: Sequence[Article]) -> list[str]
     """The messages of every article and prompt as JSON, prompts innermost; all problems in one error."""
     rendered, problems = [], dict[str, None]()
     for article in articles:
+        lacking: dict[str, list[str]] = {}
         for prompt in prompts:
             try:
                 rendered.append(_json(prompt.render(article), f"prompt {prompt.name!r} with article {article.id!r}"))
             except PromptError as problem:
-                problems[str(problem)] = None
+                absent = [name for name in prompt.variables if not getattr(article, name, None)]
+                if not absent or set(absent) - set(VARIABLES):
+                    problems[str(problem)] = None
+                    continue
+                for name in absent:
+                    lacking.setdefault(name, []).append(prompt.name)
+        if lacking:
+            problems[_lacking(article, lacking)] = None
     if problems:
         more = f"\n… and {len(problems) - 10} more" if len(problems) > 10 else ""
         raise PromptError("\n".join(list(problems)[:10]) + more)
     return rendered
+
+
+def _lacking(article: Article, lacking: Mapping[str, Sequence[str]]) -> str:
+    """What an article lacks and which prompts ask for it, in one line."""
+    told = []
+    for name, asking in lacking.items():
+        more = f" and {len(asking) - 3} more" if len(asking) > 3 else ""
+        told.append(f"no {name}, which {', '.join(asking[:3])}{more} {'uses' if len(asking) == 1 else 'use'}")
+    return f"article {article.id!r} ({article.title!r:.60}) has {'; '.join(told)}: add it, or leave the article out"
 
 
 def _json(value: object, what: str) -> str:
