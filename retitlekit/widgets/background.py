@@ -36,7 +36,7 @@ class Background:
         self.apart(self._work_off)
 
     def apart(self, work: Work, *, lasting: bool = False) -> None:
-        """Do this in a thread of its own, beside everything else; a program that ends waits for it, unless `lasting`."""
+        """Do this in a thread of its own, beside everything else; the end of the program waits, unless `lasting`."""
         with self._changed:
             self._at_work += 1
 
