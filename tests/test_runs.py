@@ -17,7 +17,7 @@ import pytest
 import retitlekit as rk
 from retitlekit.sweeps import runs
 
-from .loopback import Answer, Fault, Loopback, echo
+from .loopback import Answer, Fault, Loopback, Raw, echo
 
 PROMPT = rk.Prompt("plain", "Rewrite this title: {{ title | safe }}")
 ARTICLES = [rk.Article(f"a{n}", f"Council votes on bridge {n}", f"The council voted {n} times.") for n in range(300)]
@@ -363,6 +363,24 @@ def test_a_day_is_not_waited_for(server: Loopback) -> None:
 
     assert 1 == len(server.bodies)
     assert {"RateLimitError"} == set(first.error_type) | set(second.error_type)
+
+
+def test_a_quota_of_the_day_that_is_used_up_is_not_waited_for(server: Loopback) -> None:
+    """Headers that say so end the trials as Retry-After does; what is left of a quota is not spread over the day."""
+    day = {"x-ratelimit-limit-requests": "1000", "x-ratelimit-reset-requests": "8h0m0s"}
+
+    def quota(body: dict, nth: int) -> Raw | Fault:
+        left = 100 - len(server.bodies) if len(server.bodies) < 4 else 0
+        told = {**day, "x-ratelimit-remaining-requests": str(left)}
+        reply = {"model": "model-a", "choices": [{"message": {"role": "assistant", "content": f"Title {left}"}}]}
+        return Raw(reply, headers={**told, "content-type": "application/json"}) if left else Fault(429, headers=told)
+
+    server.answer = quota
+    with pytest.warns(rk.RetitlekitWarning, match="asks to wait for another 2"):
+        frame = run(plan(server, 9), max_concurrency=1)
+
+    assert 3 == (frame.status == "ok").sum()
+    assert 4 == len(server.bodies)
 
 
 def test_a_slow_model_leaves_the_fast_one_its_time(server: Loopback) -> None:

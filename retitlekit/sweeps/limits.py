@@ -82,6 +82,10 @@ class Lane:
             wait = max(wait, self._tpm.wait_s(tokens + self._reply_tokens, now))
         return wait
 
+    def closed_s(self, now: float) -> float:
+        """Seconds for which the endpoint said that it takes nothing."""
+        return max(0.0, self.closed_until - now, *(quota.empty_s(now) for quota in self._quotas.values()))
+
     def send(self, now: float, *, tokens: float = 0.0) -> Sent:
         """Note that a request leaves; hand what comes back to one of the four methods below."""
         self._sent += 1
@@ -187,10 +191,11 @@ class Quota:
     def wait_s(self, now: float) -> float:
         """Seconds until one more may go."""
         assert self.bucket is not None
-        wait = self.bucket.wait_s(1, now)
-        if self._left < 1 and not self.flows:
-            wait = max(wait, self._back_at - now)
-        return wait
+        return max(self.bucket.wait_s(1, now), self.empty_s(now))
+
+    def empty_s(self, now: float) -> float:
+        """Seconds for which nothing is left, as it was told; 0 while there is something."""
+        return max(0.0, self._back_at - now) if self._left < 1 and not self.flows else 0.0
 
     def send(self, now: float) -> None:
         """Note that a request leaves."""
@@ -212,13 +217,14 @@ class Quota:
             again = 0 <= now - self._renewed_at < told.window_s / 6 and told.reset_s < told.window_s / 2
             self.flows = self.flows or in_time or again
         self._by, self._left, self._renewed_at = sent.number, left, now + told.reset_s
-        self._back_at = min(self._renewed_at, now + expiry_s)
+        # beyond a minute it is a quota of the hour or day, of which nothing comes back before
+        self._back_at = self._renewed_at if told.reset_s > told.window_s else min(self._renewed_at, now + expiry_s)
         self._most = max(self._most, remaining)
         if told.limit and told.reset_s <= told.window_s:
             steady = MARGIN * told.limit / unit / told.window_s
             rate = steady if self.flows else max(remaining / reset_s, steady)
         else:
-            rate = max(remaining, 1.0) / reset_s
+            rate = max(remaining, 1.0) / min(reset_s, told.window_s)
         rate *= self._part
         if self.bucket is None:
             self.bucket = Bucket(rate, now)

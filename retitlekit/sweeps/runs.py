@@ -190,7 +190,7 @@ class Run:
             crew.pop()
             return 0.0
         trial = errand.trial
-        closed_s = crew.lane.closed_until - now
+        closed_s = crew.lane.closed_s(now)
         if closed_s > _LONGEST_CLOSURE_S and crew.endpoint not in self.refused:
             text = f"{trial.model.name} asks to wait for another {closed_s:.0f} s; run(frame) again then"
             self.refused[crew.endpoint] = CallError(text, error_type="RateLimitError")
