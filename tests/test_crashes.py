@@ -256,5 +256,5 @@ trials = rk.plan(PROMPT, ARTICLES[:60], models=model)
 
     assert "['cancelled', 'ok']" in interrupted
     assert "['ok'] 60" in resumed
-    assert 60 <= len(server.bodies) <= 64
+    assert 60 <= len(server.bodies) <= 68  # four under way when it was killed, four that no disk had yet
     assert not any("planted" in text for text in outputs)
