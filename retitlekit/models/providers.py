@@ -192,7 +192,7 @@ class Reader:
         token = _exchange.set(exchange)
         try:
             response = await litellm().acompletion(**call, client=self.client)
-        except Exception:
+        except Exception:  # of any class: that of a second request, which has no answer here, says nothing of the first
             if len(exchange.requests) > 1:
                 return None
             raise
