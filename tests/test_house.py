@@ -170,7 +170,7 @@ def test_dependencies_are_those_we_chose() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     names = {re.split(r"[<>=\[ ]", line)[0] for line in project["dependencies"]}
     expected = """aiohttp anywidget ftfy ipywidgets jinja2 jupyterlab litellm matplotlib numpy pandas py3langid pyarrow
-    pyyaml rapidfuzz tqdm vaderSentiment"""
+    pyyaml rapidfuzz tqdm uvloop vaderSentiment"""
 
     assert set(expected.split()) == names
 

@@ -495,11 +495,20 @@ def background_loop() -> asyncio.AbstractEventLoop:
     """The loop that all runs of this process share, in a thread of its own; a forked child gets its own."""
     with _starting:
         if not _loops:
-            loop = asyncio.new_event_loop()
+            loop = _new_loop()
             threading.Thread(target=loop.run_forever, name="retitlekit", daemon=True).start()
             threading.Thread(target=_see_off, args=(loop,), name="retitlekit exit").start()
             _loops.append(loop)
         return _loops[0]
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """Of the kind that needs less CPU for each request; it does not exist for Windows."""
+    try:
+        import uvloop
+    except ModuleNotFoundError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
 
 
 def _see_off(loop: asyncio.AbstractEventLoop) -> None:
