@@ -130,6 +130,11 @@ def test_growth_waits_after_a_server_error() -> None:
         ({"anthropic-ratelimit-requests-remaining": "5", "anthropic-ratelimit-requests-reset": "never"}, None),
         ({"ratelimit-remaining": "7", "ratelimit-reset": "7"}, Told(7, 7)),
         (
+            {"x-rate-limit-limit": "100", "x-rate-limit-remaining": "7", "x-rate-limit-reset": "7"},
+            Told(7, 7, 100),
+        ),
+        ({"x-rate-limit-remaining-requests": "7", "x-rate-limit-reset-requests": "7s"}, Told(7, 7)),
+        (
             {"ratelimit-limit": "100, 100;w=10", "ratelimit-remaining": "7", "ratelimit-reset": "7"},
             Told(7, 7, 100, 10),
         ),
