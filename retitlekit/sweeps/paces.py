@@ -212,6 +212,7 @@ class Gap:
         self.gap_s = 0.0
         self._short_s, self._enough_s = 0.0, math.inf  # the longest that was refused, the shortest that was taken
         self._last = self._before = -math.inf  # when the last one was sent, and the one before
+        self._tried_s = math.inf  # between these, while nobody has refused it
         self._quiet, self._patience, self._step = 0, 2 * _RARE, 0.01
 
     def wait_s(self, now: float) -> float:
@@ -229,8 +230,8 @@ class Gap:
                 self._quiet, self._enough_s = 0, (1 - _CLOSER) * self._enough_s
                 self._short_s = min(self._short_s, self._enough_s / (1 + _CLOSER))
         else:
-            self._enough_s = min(self._enough_s, self._last - self._before)
-        self._before, self._last = self._last, now
+            self._enough_s = min(self._enough_s, self._tried_s)
+        self._before, self._last, self._tried_s = self._last, now, now - self._last
         self._aim()
 
     def refused(self, at: float) -> None:
@@ -242,7 +243,7 @@ class Gap:
             self._step = min(1.0, 2 * self._step) if self._quiet < _RARE // 4 else _CLOSER
             self._enough_s = max(self._enough_s, self._short_s) * (1 + self._step) + _JITTER_S / 4
             self._patience = min(20 * _RARE, 2 * self._patience)
-        self._last, self._quiet = self._before, 0
+        self._last, self._quiet, self._tried_s = self._before, 0, math.inf
         self._aim()
 
     def scale(self, change: float) -> None:
