@@ -1,6 +1,7 @@
 """Paces: what an endpoint takes that tells nothing, learnt from what it refuses.
 
-A 429 can mean too many requests at once or too many a minute. `Room` learns the first, `Pace` the second. A refusal in
+A 429 can mean too many requests at once or too many a minute. `Room` learns the first, `Pace` the second, and `Gap`
+the second of an endpoint that keeps nothing of what was not sent in time (the first burst shows it). A refusal in
 more company than was ever accepted is the room's, and only if it does not end there the pace's: either one, blamed
 wrongly, grows back without harm because the other one holds. What is right is hit again and again, so both grow by
 galloping search (Bentley and Yao 1976): ever faster while nothing is refused, and slower with all that is known.
