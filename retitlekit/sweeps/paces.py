@@ -397,7 +397,11 @@ class Pace:
             self._fill(now, retry_after)
         elif silent_s and (self._rests_on < 8 or self._base * silent_s > 3):
             self._pause_s *= 2
-            self._set(min(self._base / 2, 1 / self._pause_s), 1, now)
+            minute = self._in_minute / (WINDOW_S + now - self._began)  # if so many are all that a minute takes
+            if self._in_minute >= 2 * _START and self._base / 2 <= 1.1 * minute < self._base:
+                self._set(MARGIN * minute, self._in_minute, now)
+            else:
+                self._set(min(self._base / 2, 1 / self._pause_s), 1, now)
         else:
             rate, rests_on = self._estimate(now)
             self._set(rate, rests_on, now)
