@@ -46,6 +46,15 @@ def test_refusals_may_come_late(kind: str, tells: str) -> None:
     assert refused <= 0.01
 
 
+@pytest.mark.parametrize(("n", "latency_s"), [(60, 0.1), (60, 0.5), (120, 0.1), (300, 0.5), (600, 0.5)])
+def test_one_at_a_time_is_learnt(n: int, latency_s: float) -> None:
+    """The same of an endpoint that takes one each 60 / N seconds, tells nothing and lets nothing be made up for."""
+    used, refused = shares(Simulation(Lane(0.0), LIMITERS["one at a time"](n), "nothing", latency_s).run(SECONDS), n)
+
+    assert used >= 0.95
+    assert refused <= 0.01
+
+
 @pytest.mark.parametrize("tells", ["nothing", "retry-after"])
 @pytest.mark.parametrize(("slots", "latency_s"), [(2, 0.5), (8, 0.5), (16, 2.0), (50, 0.5), (50, 2.0)])
 def test_a_limit_of_concurrency_is_learnt(slots: int, latency_s: float, tells: str) -> None:
@@ -129,6 +138,11 @@ def test_growth_waits_after_a_server_error() -> None:
         ),
         ({"anthropic-ratelimit-requests-remaining": "5", "anthropic-ratelimit-requests-reset": "never"}, None),
         ({"ratelimit-remaining": "7", "ratelimit-reset": "7"}, Told(7, 7)),
+        (
+            {"x-rate-limit-limit": "100", "x-rate-limit-remaining": "7", "x-rate-limit-reset": "7"},
+            Told(7, 7, 100),
+        ),
+        ({"x-rate-limit-remaining-requests": "7", "x-rate-limit-reset-requests": "7s"}, Told(7, 7)),
         (
             {"ratelimit-limit": "100, 100;w=10", "ratelimit-remaining": "7", "ratelimit-reset": "7"},
             Told(7, 7, 100, 10),

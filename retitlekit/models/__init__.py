@@ -500,7 +500,7 @@ def _limits(headers: Mapping[str, str] | None) -> dict[str, str]:
 def _limit_name(header: str) -> str | None:
     """In lower case; None when it says nothing of limits."""
     name = header.lower()
-    return name if "ratelimit" in name or name in ("retry-after", "retry-after-ms") else None
+    return name if "ratelimit" in name.replace("-", "") or name in ("retry-after", "retry-after-ms") else None
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

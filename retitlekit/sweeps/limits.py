@@ -121,13 +121,20 @@ class Lane:
         if self._listen(sent, now, headers):
             return  # it is known what was lacking
         anew, paced = sent.number > self._cut_at, self._pace.binding
-        crowded = (retry_after or 0.0) < _LONG_S and self._room.refused(
-            sent, now, retry_after or 0.0, under_way=self.under_way, anew=anew, paced=paced
+        alone = sent.company == 1 or not self._room.crowded
+        crowded = (
+            not self._pace.spaced
+            and (retry_after or 0.0) < _LONG_S
+            and self._room.refused(sent, now, retry_after or 0.0, under_way=self.under_way, anew=anew, paced=paced)
         )
         if anew:
             self._cut_at = self._sent
             if not crowded:
-                self._pace.exhaust(sent, now, retry_after, latest=self._sent, latency_s=self.latency_s)
+                self._pace.exhaust(
+                    sent, now, retry_after, latest=self._sent, latency_s=self.latency_s, crowded=not alone
+                )
+                if self._pace.spaced:
+                    self._room.free()
 
     def troubled(self, sent: Sent, now: float) -> None:
         """A server error, a timeout or a broken connection: no growth for a while."""
@@ -235,9 +242,9 @@ class Quota:
 
 def tell(headers: Mapping[str, str], what: str) -> Told | None:
     """What headers tell of `what`, "requests" or "tokens"; nothing where they make no sense."""
-    patterns = [f"x-ratelimit-{{}}-{what}", f"anthropic-ratelimit-{what}-{{}}"]
+    patterns = [f"x-ratelimit-{{}}-{what}", f"x-rate-limit-{{}}-{what}", f"anthropic-ratelimit-{what}-{{}}"]
     if what == "requests":  # as is meant without a name
-        patterns += ["x-ratelimit-{}", "ratelimit-{}"]
+        patterns += ["x-ratelimit-{}", "x-rate-limit-{}", "ratelimit-{}"]
         if "ratelimit" in headers:
             return _structured(headers["ratelimit"], headers.get("ratelimit-policy", ""))
     for pattern in patterns:

@@ -1,6 +1,7 @@
 """Paces: what an endpoint takes that tells nothing, learnt from what it refuses.
 
-A 429 can mean too many requests at once or too many a minute. `Room` learns the first, `Pace` the second. A refusal in
+A 429 can mean too many requests at once or too many a minute. `Room` learns the first, `Pace` the second, and `Gap`
+the second of an endpoint that keeps nothing of what was not sent in time (the first burst shows it). A refusal in
 more company than was ever accepted is the room's, and only if it does not end there the pace's: either one, blamed
 wrongly, grows back without harm because the other one holds. What is right is hit again and again, so both grow by
 galloping search (Bentley and Yao 1976): ever faster while nothing is refused, and slower with all that is known.
@@ -21,6 +22,7 @@ _RARE = 100  # answers between two refusals that we provoke
 _TICK_S = 0.1
 _BURST_S = 0.75  # of a rate may be made up for at once; with the margin a minute holds no more than a minute's worth
 _PAUSE_S, _LONGEST_PAUSE_S = 0.25, 8.0  # while nothing is taken
+_CLOSER, _JITTER_S = 0.01, 0.002  # of a distance between two requests, and what the way adds to it
 _SURE = 250  # requests after which a rate is known as well as it can be
 
 
@@ -99,6 +101,16 @@ class Room:
         if under_way < self._ceiling:
             gap_s *= 0.5 if self._fast or self._ceiling < _MOST else 0.0
         return self._last + gap_s - now
+
+    @property
+    def crowded(self) -> bool:
+        """Whether two at once were never taken."""
+        return max(self._most, self._most_before) < 2
+
+    def free(self) -> None:
+        """It was never this that was too much."""
+        self._forgive()
+        self.limit = max(self.limit, float(_START))
 
     def scale(self, change: float) -> None:
         """What was too much for all is known; ours is this much more or less of it now."""
@@ -190,6 +202,70 @@ class Room:
         return explained
 
 
+class Gap:
+    """How far apart an endpoint wants two requests that keeps nothing: one each `60 / N` seconds, and none made up for.
+
+    A count tells nothing here, since what was not sent in time is lost. The distance between two requests does: it is
+    too short or it is not, so it is searched by halving. What is known by then is tried a little closer after many.
+    """
+
+    def __init__(self) -> None:
+        self.gap_s = 0.0
+        self._short_s, self._enough_s = 0.0, math.inf  # the longest that was refused, the shortest that was taken
+        self._last = self._before = -math.inf  # when the last one was sent, and the one before
+        self._tried_s = math.inf  # between these, while nobody has refused it
+        self._quiet, self._patience, self._step = 0, 2 * _RARE, 0.01
+
+    def wait_s(self, now: float) -> float:
+        """Seconds until one more may go."""
+        return self._last + self.gap_s - now
+
+    def send(self, now: float, *, search: bool) -> None:
+        """Note that a request leaves; while we search, the one before it was taken."""
+        self._quiet += 1
+        if not search:
+            self._before, self._last = self._last, now
+            return
+        if self._settled:
+            if self._quiet > self._patience:
+                self._quiet, self._enough_s = 0, (1 - _CLOSER) * self._enough_s
+                self._short_s = min(self._short_s, self._enough_s / (1 + _CLOSER))
+        else:
+            self._enough_s = min(self._enough_s, self._tried_s)
+        self._before, self._last, self._tried_s = self._last, now, now - self._last
+        self._aim()
+
+    def refused(self, at: float) -> None:
+        """What was sent then came too early."""
+        if at != self._last:
+            return
+        self._short_s = max(self._short_s, at - self._before)
+        if self._settled:  # by chance, or for something new
+            self._step = min(1.0, 2 * self._step) if self._quiet < _RARE // 4 else _CLOSER
+            self._enough_s = max(self._enough_s, self._short_s) * (1 + self._step) + _JITTER_S / 4
+            self._patience = min(20 * _RARE, 2 * self._patience)
+        self._last, self._quiet, self._tried_s = self._before, 0, math.inf
+        self._aim()
+
+    def scale(self, change: float) -> None:
+        """From now on, so much further apart."""
+        self._short_s, self._enough_s, self.gap_s = (
+            each * change for each in (self._short_s, self._enough_s, self.gap_s)
+        )
+
+    @property
+    def _settled(self) -> bool:
+        return self._enough_s <= self._short_s * (1 + 2 * _CLOSER) + _JITTER_S
+
+    def _aim(self) -> None:
+        if self._settled:
+            self.gap_s = self._enough_s
+        elif self._enough_s == math.inf:
+            self.gap_s = max(2 * self._short_s, _JITTER_S)
+        else:
+            self.gap_s = math.sqrt(max(self._short_s, _JITTER_S) * self._enough_s)
+
+
 @dataclass
 class _Mark:
     """A moment: requests sent by then, those of them that were taken, in the last minute, and those that were held."""
@@ -211,6 +287,8 @@ class Pace:
     def __init__(self, now: float) -> None:
         self._bucket: Bucket | None = None  # none while nothing was refused
         self._base, self._rests_on = 0.0, 1  # a rate, and the number of requests by which it is known
+        self._gap = Gap()
+        self.spaced = False  # nothing is kept, and the gap is what counts
         self._full = math.inf  # as many in a minute are too many
         self._taken = self._held = 0  # all that were sent and not refused; all that the pace held back
         self._quiet = 0  # those held since the last exhaustion
@@ -236,6 +314,8 @@ class Pace:
         """Seconds until one more may go."""
         while self._minute and self.expiry_s(now) <= 0:
             self._in_minute -= self._minute.pop(next(iter(self._minute)))
+        if self.spaced:
+            return max(self._gap.wait_s(now), self._alone_until - now)
         wait = self._bucket.wait_s(1, now) if self._bucket else 0.0
         self._holds = self._holds or wait > 0
         if self._in_minute >= self._full:
@@ -245,6 +325,7 @@ class Pace:
     def scale(self, change: float, now: float) -> None:
         """From now on, so much more or less of it is ours; what was counted before tells no rate."""
         self._base *= change
+        self._gap.scale(1 / change)
         self._full *= change
         if self._bucket:
             self._bucket.set_rate(self._bucket.rate * change, now)
@@ -263,7 +344,8 @@ class Pace:
         self._in_minute += 1
         if self._alone:
             self._alone, self._alone_until = False, now + 2 * self._refusal_s + 0.01
-        if not self._bucket:
+        self._gap.send(now, search=self.spaced)
+        if self.spaced or not self._bucket:
             return
         level = self._bucket.take(1, now)
         if self._holds or level < 1 < self._bucket.size:
@@ -293,8 +375,18 @@ class Pace:
             if mark.sent >= sent.number:
                 mark.taken -= 1
 
-    def exhaust(self, sent: Sent, now: float, retry_after: float | None, *, latest: int, latency_s: float) -> None:
-        """Nothing was left when this was sent: slow down to what was taken since it was so before."""
+    def exhaust(
+        self, sent: Sent, now: float, retry_after: float | None, *, latest: int, latency_s: float, crowded: bool
+    ) -> None:
+        """Nothing was left when this was sent: slow down to what was taken since it was so before.
+
+        `crowded`: for all that is known, it may be more than one at once that was refused.
+        """
+        self.spaced = self.spaced or (not crowded and self._burst is not None and self._burst.taken <= 1)
+        if self.spaced:
+            self._gap.refused(sent.at)
+            self._alone = True
+            return
         self._quiet = 0
         last = self._exhausted[-1] if self._exhausted else None
         silent_s = now - last.at if last and last.taken == self._taken else 0.0
@@ -305,7 +397,11 @@ class Pace:
             self._fill(now, retry_after)
         elif silent_s and (self._rests_on < 8 or self._base * silent_s > 3):
             self._pause_s *= 2
-            self._set(min(self._base / 2, 1 / self._pause_s), 1, now)
+            minute = self._in_minute / (WINDOW_S + now - self._began)  # if so many are all that a minute takes
+            if self._in_minute >= 2 * _START and self._base / 2 <= 1.1 * minute < self._base:
+                self._set(MARGIN * minute, self._in_minute, now)
+            else:
+                self._set(min(self._base / 2, 1 / self._pause_s), 1, now)
         else:
             rate, rests_on = self._estimate(now)
             self._set(rate, rests_on, now)
