@@ -1,10 +1,11 @@
 """Paces: what an endpoint takes that tells nothing, learnt from what it refuses.
 
-A 429 can mean too many requests at once or too many a minute. `Room` learns the first, `Pace` the second, and `Gap`
-the second of an endpoint that keeps nothing of what was not sent in time (the first burst shows it). A refusal in
-more company than was ever accepted is the room's, and only if it does not end there the pace's: either one, blamed
-wrongly, grows back without harm because the other one holds. What is right is hit again and again, so both grow by
-galloping search (Bentley and Yao 1976): ever faster while nothing is refused, and slower with all that is known.
+A 429 can mean too many requests at once or too many a minute. `Room` learns the first, `Pace` the second, and a
+`Gap` (see `gaps`) the second of an endpoint that keeps nothing of what was not sent in time, as its first burst
+shows. A refusal in more company than was ever accepted is the room's, and only if it does not end there the pace's:
+either one, blamed wrongly, grows back without harm because the other one holds. What is right is hit again and again,
+so both grow by galloping search (Bentley and Yao 1976): ever faster while nothing is refused, and slower with all that
+is known.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import NamedTuple
 
+from retitlekit.sweeps.gaps import Gap
+
 MARGIN = 0.985  # of a rate: two clocks are never the same
 WINDOW_S = 60.0  # what providers count requests over
 _START, _MOST = 16, 512  # requests at once
@@ -22,7 +25,6 @@ _RARE = 100  # answers between two refusals that we provoke
 _TICK_S = 0.1
 _BURST_S = 0.75  # of a rate may be made up for at once; with the margin a minute holds no more than a minute's worth
 _PAUSE_S, _LONGEST_PAUSE_S = 0.25, 8.0  # while nothing is taken
-_CLOSER, _JITTER_S = 0.01, 0.002  # of a distance between two requests, and what the way adds to it
 _SURE = 250  # requests after which a rate is known as well as it can be
 
 
@@ -200,70 +202,6 @@ class Room:
             self._ceiling = max(1, min(self._ceiling, under_way))
         self.limit, self._patience = min(self.limit, self._ceiling), self._caution
         return explained
-
-
-class Gap:
-    """How far apart an endpoint wants two requests that keeps nothing: one each `60 / N` seconds, and none made up for.
-
-    A count tells nothing here, since what was not sent in time is lost. The distance between two requests does: it is
-    too short or it is not, so it is searched by halving. What is known by then is tried a little closer after many.
-    """
-
-    def __init__(self) -> None:
-        self.gap_s = 0.0
-        self._short_s, self._enough_s = 0.0, math.inf  # the longest that was refused, the shortest that was taken
-        self._last = self._before = -math.inf  # when the last one was sent, and the one before
-        self._tried_s = math.inf  # between these, while nobody has refused it
-        self._quiet, self._patience, self._step = 0, 2 * _RARE, 0.01
-
-    def wait_s(self, now: float) -> float:
-        """Seconds until one more may go."""
-        return self._last + self.gap_s - now
-
-    def send(self, now: float, *, search: bool) -> None:
-        """Note that a request leaves; while we search, the one before it was taken."""
-        self._quiet += 1
-        if not search:
-            self._before, self._last = self._last, now
-            return
-        if self._settled:
-            if self._quiet > self._patience:
-                self._quiet, self._enough_s = 0, (1 - _CLOSER) * self._enough_s
-                self._short_s = min(self._short_s, self._enough_s / (1 + _CLOSER))
-        else:
-            self._enough_s = min(self._enough_s, self._tried_s)
-        self._before, self._last, self._tried_s = self._last, now, now - self._last
-        self._aim()
-
-    def refused(self, at: float) -> None:
-        """What was sent then came too early."""
-        if at != self._last:
-            return
-        self._short_s = max(self._short_s, at - self._before)
-        if self._settled:  # by chance, or for something new
-            self._step = min(1.0, 2 * self._step) if self._quiet < _RARE // 4 else _CLOSER
-            self._enough_s = max(self._enough_s, self._short_s) * (1 + self._step) + _JITTER_S / 4
-            self._patience = min(20 * _RARE, 2 * self._patience)
-        self._last, self._quiet, self._tried_s = self._before, 0, math.inf
-        self._aim()
-
-    def scale(self, change: float) -> None:
-        """From now on, so much further apart."""
-        self._short_s, self._enough_s, self.gap_s = (
-            each * change for each in (self._short_s, self._enough_s, self.gap_s)
-        )
-
-    @property
-    def _settled(self) -> bool:
-        return self._enough_s <= self._short_s * (1 + 2 * _CLOSER) + _JITTER_S
-
-    def _aim(self) -> None:
-        if self._settled:
-            self.gap_s = self._enough_s
-        elif self._enough_s == math.inf:
-            self.gap_s = max(2 * self._short_s, _JITTER_S)
-        else:
-            self.gap_s = math.sqrt(max(self._short_s, _JITTER_S) * self._enough_s)
 
 
 @dataclass
