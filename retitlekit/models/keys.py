@@ -15,6 +15,7 @@ _NAME = re.compile(
     r"(?<!image)(?<!start)(?<!end)(?<!ban)_token$|^token$"
 )
 _NAME_IN_QUERY = re.compile(r"^(key|code|sig|signature|pwd)$")
+_NUMBER = re.compile(r"(passw|passphrase|secret(?!ar))[^.]*$")  # a password may be a number; token counts are ones too
 _LOOKS = {
     "OpenAI, Anthropic, OpenRouter": r"\bsk[-_](?:[\w-]*[-_])?(?=[A-Za-z]*\d)[A-Za-z0-9]{16,}",  # not sk-team-news-2026
     "Groq, Hugging Face, xAI": r"\b(?:gsk_|hf_|xai-)(?=\w*\d)\w{16,}",
@@ -56,9 +57,8 @@ def find_key(params: Mapping[str, object]) -> str | None:
             in_query = place.startswith("extra_query.") and _NAME_IN_QUERY.search(name)
             if in_query or _NAME.search(name) or _is_key(value, secrets) or _is_address_with_key(value):
                 return redact(place)
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            if re.search(r"passw|passphrase|secret(?!ar)", _worded(place.rpartition(".")[2])):
-                return redact(place)
+        elif isinstance(value, int | float) and not isinstance(value, bool) and _NUMBER.search(_worded(place)):
+            return redact(place)
     return None
 
 

@@ -57,7 +57,8 @@ def plan(
 
     Everything that can be wrong is found here: an unknown model, a variable that an article lacks, a parameter of
     plan's own. What is only likely a mistake is a `RetitlekitWarning`: a prompt that no article goes into, a parameter
-    or a model one slip from a known one. Articles are the outermost axis, so that a sweep that is stopped half-way holds whole articles.
+    or a model one slip from a known one. Articles are the outermost axis, so that a sweep that is stopped half-way
+    holds whole articles.
 
     Parameters
     ----------
