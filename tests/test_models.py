@@ -505,6 +505,9 @@ def test_prices(model: rk.Model, expected: tuple | None) -> None:
         ("dashscope/qwen-flash", 256_000, {}, (5e-08, 4e-07)),
         ("dashscope/qwen-flash", 256_001, {}, (2.5e-07, 2e-06)),
         ("dashscope/qwen-plus-2025-07-28", 1_000, {}, (4e-07, 4e-06)),  # when it thinks
+        ("dashscope/qwen3-max-preview", 32_000, {}, (1.2e-06, 6e-06)),
+        ("dashscope/qwen3-max-preview", 32_001, {}, (2.4e-06, 1.2e-05)),
+        ("dashscope/qwen3-max-preview", 128_001, {}, (3e-06, 1.5e-05)),
         ("openai/no-such-model", 1_000, {}, None),
         ("baseline/prefix", 10**6, {}, (0.0, 0.0)),
     ],
