@@ -29,6 +29,7 @@ _EXIT_CODES = f"""exit codes:
 # errors speak of the verbs' arguments; here these are options
 _OPTIONS = {"overwrite=True": "--overwrite", "budget_usd=": "--budget=", "max_concurrency=": "--concurrency="}
 _OPTIONS |= {f"{name}=": f"--{name}=" for name in ("models", "repeats", "store", "temperatures")}
+_OPTIONS |= {"budget_usd": "--budget", "max_tokens=": "--param max_tokens=", "api_base must": "--api-base must"}
 _ARGUMENT = re.compile(rf"(?<![\w.?&/(-])(?:{'|'.join(_OPTIONS)})")
 
 
@@ -73,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="examples:\n"
         "  retitlekit sweep                                   the embedded baselines: no key, no network\n"
         "  retitlekit sweep --models openai/gpt-4o-mini --temperatures 0 0.7 --repeats 3 --budget 2\n"
+        "  retitlekit sweep --models openai/qwen3 --api-base http://127.0.0.1:8000/v1\n"
         "  retitlekit sweep --config config.yaml --dry-run    what would be sent and what it would cost\n"
         f"\n{_EXIT_CODES}",
     )
@@ -85,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument(
         "--config", metavar="FILE", help="LiteLLM config.yaml: its model_list, or those named by --models"
     )
+    sweep.add_argument("--api-base", metavar="URL", help="a server of your own that has the --models, up to its /v1")
     sweep.add_argument(
         "--temperatures", nargs="+", type=float, metavar="T", help="from 0 to 2 (the prompt's or provider's)"
     )
@@ -121,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     retitle.add_argument("--prompt", required=True, metavar="FILE", help="the winner, a .prompt file")
     retitle.add_argument("--model", metavar="ID", help="LiteLLM id (the prompt file's own)")
     retitle.add_argument("--config", metavar="FILE", help="LiteLLM config.yaml that has the model")
+    retitle.add_argument("--api-base", metavar="URL", help="a server of your own that has the model, up to its /v1")
     retitle.add_argument("--temperature", type=float, metavar="T", help="from 0 to 2 (the prompt file's own)")
     retitle.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="call parameter")
     retitle.add_argument("--on-fail", choices=("keep_original", "hold"), default="keep_original", help="(%(default)s)")
@@ -230,6 +234,10 @@ def _write(frame: Any, out: str) -> str:
 
 
 def _chosen(args: argparse.Namespace) -> Any:
+    if args.api_base:
+        if args.config or not args.models:
+            raise rk.ModelError("--api-base is the address of --models; the models of --config have theirs")
+        return [rk.Model(name, api_base=args.api_base) for name in args.models]
     if not args.config:
         return args.models or ["baseline/lead-compress"]
     listed = rk.load_models(args.config)
@@ -302,6 +310,8 @@ def _retitle(args: argparse.Namespace) -> int:
     name = args.model or prompt.model
     if not name:
         raise rk.ModelError(f"{args.prompt} names no model: give --model")
+    if args.api_base and args.config:
+        raise rk.ModelError("--api-base is the address of --model; the models of --config have theirs")
     listed = rk.load_models(args.config) if args.config else {}
     if listed and name not in listed:
         raise rk.ModelError(f"{args.config} has no model_name {name!r}; it has {', '.join(listed)}")
@@ -309,7 +319,7 @@ def _retitle(args: argparse.Namespace) -> int:
         args.source,
         args.out,
         prompt,
-        model=listed.get(name, name),
+        model=rk.Model(name, api_base=args.api_base) if args.api_base else listed.get(name, name),
         temperature=args.temperature,
         on_fail=args.on_fail,
         overwrite=args.overwrite,

@@ -170,7 +170,8 @@ def _decision(board: pd.DataFrame | None) -> str:
     sentence = f'<p class="rk-answer">{escape(board.attrs["sentence"])}</p>' if "sentence" in board.attrs else ""
     confidence = board.attrs.get("confidence", 0.95)
     fixed = "".join(f" {name(each, board[each].iloc[0])}." for each in known if each not in by and len(board))
-    note = f"From and to: {100 * confidence:.0f} % intervals; the article is the unit.{fixed}"
+    note = f"From and to: {100 * confidence:.0f} % intervals; the article is the unit. Only p is corrected for rivals."
+    note += fixed
     listed = table(rows, columns=heads, caption=note, figures=figures)
     return f'{sentence}<h2>Leaderboard</h2><div class="rk-scroll">{listed}</div>'
 

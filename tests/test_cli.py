@@ -110,6 +110,32 @@ def test_a_dry_run_sends_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert [] == server.bodies
 
 
+def test_a_server_of_ones_own(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--api-base` asks a server of one's own; a budget that cannot hold there is told in options."""
+    Path("one.jsonl").write_text(Path("data/articles.jsonl").read_text().splitlines()[3] + "\n")
+    with Loopback(echo) as server:
+        asked = ["sweep", "--models", "openai/model-a", "--api-base", server.base, "--limit", "1"]
+        prompt = ["--prompt", "prompts/contract.prompt", "--model", "openai/model-a", "--api-base", server.base]
+        codes = main(asked), main([*asked, "--repeats", "2", "--budget", "1"])
+        code = main(["retitle", "one.jsonl", *prompt, "--out", "new.jsonl"])
+    told = capsys.readouterr().err
+
+    assert 0 == codes[0], told
+    assert 2 != code, told
+    assert 2 + 1 == len(server.bodies)
+    assert "so --budget cannot hold" in told
+    assert "budget_usd" not in told
+
+
+def test_a_table_is_told_how_to_become_articles(capsys: pytest.CaptureFixture[str]) -> None:
+    """A .csv is not retitled, and the refusal says in one line what makes it one that is."""
+    Path("mine.csv").write_text("title,body\nKim in Russia,Kim arrived in Russia.\n")
+    code = main(["retitle", "mine.csv", "--prompt", "prompts/contract.prompt", "--model", "m", "--out", "o.jsonl"])
+
+    assert 2 == code
+    assert "pandas.read_csv('mine.csv').to_json('mine.jsonl', orient='records', lines=True)" in capsys.readouterr().err
+
+
 def test_failed_trials(capsys: pytest.CaptureFixture[str]) -> None:
     """Trials that fail make exit code 1, and the reason is told."""
     with Loopback(lambda body, nth: Fault(400, "too hot") if nth else echo(body, nth)) as server:
@@ -131,7 +157,9 @@ def test_failed_trials(capsys: pytest.CaptureFixture[str]) -> None:
         (["--param", "max_tokens"], "NAME=VALUE"),
         (["--param", "n=3"], "use --repeats="),
         (["--out", "no/where.parquet"], "folder no does not exist"),
-        (["--budget", "-1"], "from 0 up"),
+        (["--budget", "-1"], "--budget=-1.0: give US dollars from 0 up"),
+        (["--api-base", "http://127.0.0.1:9/v1"], "--api-base is the address of --models"),
+        (["--models", "openai/x", "--api-base", "127.0.0.1:9"], "--api-base must start with http"),
     ],
 )
 def test_wrong_input(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -68,7 +68,8 @@ def test_clear_winner() -> None:
     assert {"p1": "winner", "p2": "worse", "p0": "worse"} == verdicts(board)
     assert ["p1", "p2", "p0"] == board["prompt"].tolist()
     assert re.fullmatch(
-        r"p1 wins: it leads p2 by 0\.\d\d \(0\.\d\d to 0\.\d\d\) over 20 articles, corrected for 2 rivals\.",
+        r"p1 wins: it leads p2 by 0\.\d\d \(0\.\d\d to 0\.\d\d\) over 20 articles, corrected for 2 rivals "
+        r"\(the interval is not\)\.",
         board.attrs["sentence"],
     )
 

@@ -75,6 +75,7 @@ GATES = [
     ("whole", "Kim arrives in the", False),
     ("whole", "Kim arrives in…", False),
     ("whole", "Kim (who arrived in Russia", False),
+    ("whole", "Summit held", True),
     ("whole", "Kim: “We will sell", False),
     ("whole", "„Keine Waffen“: USA warnen Kim", True),
     ("whole", "USA warnen Kim: „Keine Waffen", False),
@@ -95,6 +96,29 @@ GATES = [
 def test_gates(gate: str, title: str, expected: bool | None) -> None:
     """Each default gate passes, fails and stands aside where it should."""
     assert [expected] == column(getattr(scorers, gate), f"gate_{gate}", title=title)
+
+
+CROSSED = "North Korean leader Kim Jong Un crossed into Russia aboard his train on Tuesday, the Kremlin said."
+
+
+@pytest.mark.parametrize(
+    ("title", "body", "expected"),
+    [
+        ("Leader Kim Jong Un crossed", CROSSED, "the article goes on: 'Un crossed into Russia'"),
+        ("Leader Kim Jong Un crossed into Russia", CROSSED, None),
+        ("Leader Kim Jong Un crossed", f"{CROSSED} When Kim Jong Un crossed, guards saluted.", None),
+        ("Border crossed", CROSSED, None),
+        ("Flight 447 crashed", "The plane of flight 447 crashed into the sea on Monday, and that was it.", None),
+        (
+            "The mayor defended",
+            "The mayor defended his decision on Monday, and said that he would stay.",
+            "the article goes on: 'mayor defended his decision'",
+        ),
+    ],
+)
+def test_a_sentence_cut_behind_its_verb_is_not_whole(title: str, body: str, expected: str | None) -> None:
+    """A title that ends in a verb whose object or goal the article always tells breaks off."""
+    assert [expected] == column(scorers.whole, "why_whole", title=title, body=body)
 
 
 @pytest.mark.parametrize(

@@ -194,3 +194,10 @@ def test_no_room_hides_a_verb() -> None:
     rooms = {path.stem for path in MODULES if path.parent.name == "retitlekit"}
 
     assert set() == {name for name in rk.__all__ if inspect.isfunction(getattr(rk, name))} & rooms
+
+
+def test_what_the_readme_and_the_notebooks_write_is_ignored() -> None:
+    """Frames, reports, winners and stores of one's own do not get into git by mistake."""
+    ignored = set((ROOT / ".gitignore").read_text().split())
+
+    assert {"report.html", "winners/", ".retitlekit/", "/sweep.parquet", "/demo.parquet"} <= ignored

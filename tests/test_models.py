@@ -15,6 +15,7 @@ import pytest
 import retitlekit as rk
 from retitlekit import models
 from retitlekit.baselines import BASELINES
+from retitlekit.errors import CallError
 from retitlekit.models import keys
 
 from .loopback import Fault, Loopback, Raw
@@ -84,6 +85,13 @@ PLANTED = "planted0123456789"
         {"params": {f"sk-{PLANTED}": 1}},
         {"params": {"api_base": f"https://user:{PLANTED}@host/v1"}},
         {"params": {"extra_headers": {"accessToken": PLANTED}}},
+        {"params": {"extra_query": {"key": PLANTED}}},
+        {"params": {"user": f"sk-proj-ab-{PLANTED}_x"}},
+        {"params": {"user": f"ghp_{PLANTED}"}},
+        {"params": {"user": f"github_pat_{PLANTED}"}},
+        {"params": {"user": f"glpat-{PLANTED}"}},
+        {"params": {"user": f"xoxb-{PLANTED}"}},
+        {"params": {"user": f"eyJhbGciOiJI.{PLANTED}.{PLANTED}"}},
     ],
 )
 def test_a_key_has_no_place_in_a_model(given: dict) -> None:
@@ -92,6 +100,13 @@ def test_a_key_has_no_place_in_a_model(given: dict) -> None:
         rk.Model("openai/x", **given)
 
     assert PLANTED not in str(caught.value)
+
+
+@pytest.mark.parametrize("params", [{"password": 12345678}, {"extra_body": {"db": {"clientSecret": 42}}}])
+def test_a_number_can_be_a_password(params: dict) -> None:
+    """What stands under the name of a password is refused as a number too."""
+    with pytest.raises(rk.ModelError, match="looks like a key in"):
+        rk.Model("openai/x", params=params)
 
 
 def test_a_secret_of_the_environment_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,6 +128,8 @@ def test_what_only_sounds_like_a_key() -> None:
         "response_format": {"json_schema": {"properties": {"token": {"type": "string"}, "password": {}}}},
         "extra_headers": {"HTTP-Referer": "https://example.org", "X-Auth-Key": "os.environ/HOUSE_KEY"},
     }
+    params |= {"user": "sk-team-news-desk-2026", "store": True, "metadata": {"desk": "hf-culture", "key": "c minor"}}
+    params |= {"secret_mode": False, "note": "eyJournal", "label": "AKIAK 47"}
     params |= {"image_token": "<image>", "think_end_token": "</think>", "secretary": "of state"}
     base = (
         "https://hf-inference.example.org/hf-text-generation-inference-70b/xai-grok-2-mini-openai/v1?api-version=2026"
@@ -488,6 +505,9 @@ def test_prices(model: rk.Model, expected: tuple | None) -> None:
         ("dashscope/qwen-flash", 256_000, {}, (5e-08, 4e-07)),
         ("dashscope/qwen-flash", 256_001, {}, (2.5e-07, 2e-06)),
         ("dashscope/qwen-plus-2025-07-28", 1_000, {}, (4e-07, 4e-06)),  # when it thinks
+        ("dashscope/qwen3-max-preview", 32_000, {}, (1.2e-06, 6e-06)),
+        ("dashscope/qwen3-max-preview", 32_001, {}, (2.4e-06, 1.2e-05)),
+        ("dashscope/qwen3-max-preview", 128_001, {}, (3e-06, 1.5e-05)),
         ("openai/no-such-model", 1_000, {}, None),
         ("baseline/prefix", 10**6, {}, (0.0, 0.0)),
     ],
@@ -495,3 +515,12 @@ def test_prices(model: rk.Model, expected: tuple | None) -> None:
 def test_the_highest_price(id: str, tokens: int, params: dict, expected: tuple | None) -> None:  # noqa: A002
     """A budget sets aside what a long request, a thinking model or a service tier may cost."""
     assert expected == models.highest_prices(rk.Model(id), tokens, params)
+
+
+@pytest.mark.parametrize(("cut", "says"), [("/v1", "most servers want http.*/v1]"), ("", "no such page$")])
+def test_an_address_without_its_version(cut: str, says: str) -> None:
+    """A 404 of an address that lacks its /v1 says so; one of another address does not."""
+    with Loopback(lambda body, nth: Fault(404, "no such page")) as server:
+        model = rk.Model("openai/x", api_base=server.base.removesuffix(cut))
+        with pytest.raises(CallError, match=says):
+            asyncio.run(models.complete(model, [{"role": "user", "content": "x"}]))

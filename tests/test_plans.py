@@ -277,3 +277,70 @@ def test_a_million_trials_are_small() -> None:
 
     assert rows == 1_000_000
     assert megabytes < 1000
+
+
+@pytest.mark.parametrize("text", ["Retitle {title}", "System:\nShort.\n\nUser:\n{ body }"])
+def test_single_braces_are_refused(text: str) -> None:
+    """A variable in single braces, in a prompt that nothing else goes into, is an error with file, line and fix."""
+    line = text.count("\n") + 1
+    with pytest.raises(rk.PromptError, match=rf"^p\.prompt:{line}: {{.*write {{{{ (title|body) \| safe }}}}"):
+        plan(prompts=rk.Prompt("p", text, "p.prompt"))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("Write a title.", "^p.prompt: no article goes in"),
+        ("Shorten {{ title | safe }}\nby {body}", "^p.prompt:2: {body} goes out as it stands"),
+    ],
+)
+def test_a_prompt_that_no_article_goes_into(text: str, says: str) -> None:
+    """Constant text, and a variable in single braces beside others, are told."""
+    with pytest.warns(rk.RetitlekitWarning, match=says):
+        plan(prompts=rk.Prompt("p", text, "p.prompt"))
+
+
+def test_braces_that_are_meant() -> None:
+    """JSON, LaTeX and names of the reader's own are no variables."""
+    text = 'Answer as {"title": "…"}, \\\\text{title}, {{ title | safe }} or {name}; repeat {title} never'
+
+    assert 2 == len(plan(prompts=rk.Prompt("p", text)))
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("max_token", "max_tokens"), ("maxTokens", "max_tokens"), ("temprature", "temperature"), ("top_pp", "top_p")],
+)
+def test_a_parameter_one_slip_from_a_known_one(name: str, meant: str) -> None:
+    """A misspelt parameter is told, whether plan or a model has it; it is sent all the same."""
+    with pytest.warns(rk.RetitlekitWarning, match=f"^{name}= .*did you mean {meant}="):
+        trials = plan(**{name: 5})
+    with pytest.warns(rk.RetitlekitWarning, match=f"^{name}= "):
+        plan(models=rk.Model("openai/x", api_base="http://127.0.0.1:9/v1", params={name: 5}))
+
+    assert 5 == json.loads(trials.params[0])[name]
+
+
+def test_a_provider_has_parameters_of_its_own() -> None:
+    """What is near no known parameter passes without a word, and so do known ones that are near each other."""
+    own = {"min_tokens": 1, "min_p": 0.1, "top_k": 3, "mirostat": 2, "guided_regex": "x", "num_ctx": 10, "store": True}
+
+    assert own == json.loads(plan(**own).params[0])
+
+
+def test_a_model_one_slip_from_a_known_one() -> None:
+    """A model that LiteLLM does not list is told with those that are near; none of one's own server's, none new."""
+    with pytest.warns(
+        rk.RetitlekitWarning, match=r"^openai/gpt-4o-minni is not in LiteLLM's list.*'openai/gpt-4o-mini'"
+    ):
+        plan(models="openai/gpt-4o-minni")
+    own = rk.Model("openai/gpt-4o-minni", api_base="http://127.0.0.1:9/v1")
+
+    assert 8 == len(plan(models=[own, "openai/gpt-4o-mini"]))
+    assert 4 == len(plan(models="openai/zephyr-unheard-of"))
+
+
+def test_temperatures_are_no_text() -> None:
+    """A text is not taken for a list of its letters."""
+    with pytest.raises(rk.PlanError, match=r"temperatures='0.7': give numbers, such as \[0, 0.7\]"):
+        plan(temperatures="0.7")

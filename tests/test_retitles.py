@@ -6,6 +6,7 @@ Whatever happens, what is published is a title that passed every gate, or the or
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -483,13 +484,24 @@ def test_a_guard_that_fails_publishes_nothing(on_fail: Any, guard: Any, expected
 
     with Loopback(answer) as server:
         asked = {"model": rk.Model("openai/model-a", api_base=server.base), "on_fail": on_fail, "progress": False}
-        frame = rk.retitle(articles, PROMPT, guard=guard, **asked)
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always", rk.RetitlekitWarning)
+            frame = rk.retitle(articles, PROMPT, guard=guard, **asked)
         again = rk.retitle(articles, PROMPT, guard=(), **asked)
     kept = {"keep_original": "kept_original", "hold": "held"}[on_fail]
 
     assert [{"P": "published", "N": kept}[each] for each in expected] == frame["status"].tolist()
     assert all(reason.startswith("GuardFailed: ") and why in reason for reason in frame["reason"].dropna())
     assert (3, ["published"] * 3) == (len(server.bodies), again["status"].tolist())
+    everywhere = ["failed on all 3 titles, so none is published"] if expected == "NNN" else []
+    assert len(everywhere) == len(told)
+    assert all(each in str(warning.message) for each, warning in zip(everywhere, told, strict=True))
+
+
+def test_a_guard_is_no_name() -> None:
+    """The name of a scorer in its place is an error that says what to give."""
+    with pytest.raises(rk.PlanError, match=r"guard='length': give functions, such as \[\*rk.retitles.GUARD"):
+        rk.retitle(ARTICLE, PROMPT, model="baseline/prefix", guard="length")  # type: ignore[arg-type]
 
 
 def test_a_guard_that_cannot_be_asked_costs_nothing() -> None:

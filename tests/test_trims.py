@@ -135,6 +135,8 @@ def test_what_never_goes(sentence: str, budget: int, expected: str | None) -> No
         ("The council voted against the bridge in Leeds.", 26, None),
         ("The rover is the first vehicle on the far side.", 25, None),
         ("Talks between Israel and Lebanon ended in Rome.", 22, None),
+        ("The leader of the North crossed into Russia aboard his train.", 26, None),
+        ("The leader of the North crossed into Russia aboard his train.", 42, "Leader of North crossed into Russia"),
     ],
 )
 def test_where_it_never_cuts(sentence: str, budget: int, expected: str | None) -> None:

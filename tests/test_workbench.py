@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -211,7 +212,6 @@ def test_two_views_of_one_store(open_bench: Callable[..., Workbench]) -> None:
         ({"models": []}, "Choose a model"),
         ({"articles": []}, "Choose an article"),
         ({"temperatures": []}, "Choose a temperature"),
-        ({"models": ["gone"]}, "gone cannot be used now: it is not among the models"),
         ({"models": ["here"], "budget_usd": 1}, "a budget cannot hold where a price is unknown"),
         ({"models": ["off"]}, "off cannot be used now: nothing answers at"),
     ],
@@ -549,3 +549,35 @@ early = time.monotonic() < until and bool(stops)
             client, "frame = bench.wait(60)", "(early, len(stops), bench.progress['state'])"
         )
         assert 0 < len(server.bodies) < 600
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"models": ["typo"]}, "typo cannot be used now: it is not among the models, baseline/"),
+        ({"models": ["openai/typo"]}, "openai/typo cannot be used now"),
+        ({"temperatures": "0.7"}, "temperatures='0.7': give a list"),
+    ],
+)
+def test_a_wrong_choice_is_an_error_at_once(
+    open_bench: Callable[..., Workbench], changes: dict[str, Any], problem: str
+) -> None:
+    """What cannot be chosen is refused where it is chosen, and changes nothing."""
+    bench = open_bench()
+    settle(bench)
+    before = bench.choices
+    with pytest.raises(rk.PlanError, match=re.escape(problem)):
+        bench.choose(**changes)
+
+    assert before == bench.choices
+
+
+def test_a_draft_that_is_wrong_is_told_at_once(open_bench: Callable[..., Workbench]) -> None:
+    """A variable that no article has is a warning of `edit`, and the draft stays to be mended."""
+    bench = open_bench()
+    name = next(iter(bench.choices["prompts"]))
+    with pytest.warns(rk.RetitlekitWarning, match=rf"^draft of {name}, line 1: .*titel"):
+        bench.edit(name, "Shorten {{ title | safe }} {{ titel | safe }}")
+    settle(bench)
+
+    assert "titel" in bench.draft["text"]

@@ -13,6 +13,7 @@ from retitlekit.language.grammar import (
     in_quotes,
     is_extreme,
     is_participle,
+    is_torn_from,
     is_verb,
 )
 
@@ -100,6 +101,8 @@ def _cut_cost(words: list[str], place: int, bare: str, *, verb: bool, titled: bo
         return 0.2 if modifies and not acting and not (word[-1].isdigit() or word[-1] == "%") else None
     ahead = words[place + 1] if place + 1 < len(words) else ""
     if word[-1].isdigit() and ahead[:1].isdigit():
+        return None
+    if following in ("into", "onto") and is_torn_from(word):  # a leader crossed | into Russia
         return None
     if following == "and" and not {"between", "both"}.isdisjoint(before):
         return None

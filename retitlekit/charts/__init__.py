@@ -363,7 +363,11 @@ def intervals(board: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     if share:
         drawing.percent(ax.xaxis)
     articles = sorted({int(drawn["n_articles"].min()), int(drawn["n_articles"].max())})
-    shaded = "shaded: the interval of the best" if len(drawn) > 1 else ""
+    shaded = (
+        "shaded: the interval of the best; intervals are not corrected for many rivals, verdicts are"
+        if len(drawn) > 1
+        else ""
+    )
     note = drawing.phrases(f"n = {' to '.join(f'{number:,}' for number in articles)} articles", shaded, _undrawn(known))
     return drawing.finish(ax, str(board.attrs.get("sentence", "Leaderboard")), _label(metric), note)
 

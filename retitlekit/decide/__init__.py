@@ -70,7 +70,8 @@ def leaderboard(
     baseline : str or dict, optional
         The variant you have now, by its values (``{"prompt": "bare", "model": "m"}``) or by one that no other has.
     confidence : float
-        Of the intervals and, as 1 less it, of the tests.
+        Of the intervals and, as 1 less it, of the tests. Each interval holds by itself, while `p` is corrected for many
+        rivals: an interval may leave out 0 where `p` does not decide. The verdict follows `p`.
 
     Returns
     -------
@@ -382,7 +383,7 @@ def _sentence(board: pd.DataFrame, found: _Found, confidence: float) -> str:
     row = known.iloc[1]
     ahead = figures(-row["difference"], -row["difference_high"], -row["difference_low"])
     if verdict == _WINNER:
-        among = f", corrected for {rivals} rivals" if rivals > 1 else ""
+        among = f", corrected for {rivals} rivals (the interval is not)" if rivals > 1 else ""
         return f"{leader} wins: it leads {second} by {ahead} over {_articles(n)}{among}.{silent}"
     if row["difference"] >= 0:  # above it when a variant misses articles
         level = "are level" if row["difference"] == 0 else "do not keep their order"

@@ -31,6 +31,14 @@ def is_verb(word: str) -> bool:
     return word in _VERBS or (len(word) > 3 and word.endswith("ed") and word.islower() and word != "hundred")
 
 
+_STANDS_ALONE = frozenset("crashed plunged collapsed exploded resigned fell died".split())
+
+
+def is_torn_from(word: str) -> bool:
+    """Whether an active verb says little without the object or the goal that follows it: "crossed" into Russia."""
+    return is_verb(word) and word.casefold() not in _STANDS_ALONE
+
+
 _IRREGULAR = frozenset(
     """begun born broken brought built caught chosen cut driven drawn found held hit hurt kept killed known laid left
     lost made met put seen seized set shot shut sold stolen struck sunk sworn taken thrown torn won worn
@@ -67,7 +75,7 @@ BOUNDARIES = {  # words that a sentence may end before, and how poor that end is
     **dict.fromkeys(CLAUSES, 0.0),
     **dict.fromkeys(
         """in on at by for from with during near over under through across around within toward towards into onto behind
-        beyond via among outside inside along throughout alongside about upon including due""".split(),
+        beyond via among outside inside along throughout alongside aboard about upon including due""".split(),
         0.1,
     ),
     **dict.fromkeys("early late next last this earlier later again just instead rather and or".split(), 0.2),

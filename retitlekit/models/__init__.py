@@ -449,6 +449,8 @@ def _call_error(model: Model, problem: Exception) -> CallError:
     text = _said(type(problem).__name__, str(problem)) or f"no reason was given ({status or name})"
     if name == "AuthenticationError":
         text = f"{text} [{_key_told(model)}]"
+    if status == 404 and model.api_base and not re.search(r"/v\d", model.api_base) and "ollama" not in model.id:
+        text = f"{text} [api_base has no version: most servers want {model.api_base.rstrip('/')}/v1]"
     return CallError(
         redact(_valid(text), model),
         error_type=name,
@@ -551,6 +553,17 @@ def check_id(model: Model) -> None:
             raise ModelError(f"there is no {model.id!r}; the embedded models are {', '.join(BASELINES)}")
         return
     _provider(model)
+
+
+def unlisted(model: Model) -> str | None:
+    """What to say of a model that LiteLLM's map lacks while it has names like it; new ones come every day."""
+    if model.embedded or model.api_base or _info(model) is not None:
+        return None
+    provider, base = _provider(model)
+    if provider == "azure" or (base and _is_local(base)):  # whoever serves it names it
+        return None
+    near = _nearest(model.id, [entry.id for entry in _price_map() if entry.provider == provider], least=85)
+    return f"{model.id} is not in LiteLLM's list{near}; it is asked all the same" if near else None
 
 
 def check_ready(models: Iterable[Model]) -> None:
@@ -656,10 +669,10 @@ def _is_local(base: str) -> bool:
         return "." not in host or host.endswith((".local", ".internal", ".lan", ".localhost"))
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
+def _nearest(name: str, known: Iterable[str], *, least: int = 60) -> str:
     from rapidfuzz import process
 
-    matches = [match for match, score, _ in process.extract(name, list(known), limit=3) if score >= 60]
+    matches = [match for match, score, _ in process.extract(name, list(known), limit=3) if score >= least]
     return f" (did you mean {' or '.join(map(repr, matches))}?)" if matches else ""
 
 

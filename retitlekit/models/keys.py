@@ -15,10 +15,18 @@ _NAME = re.compile(
     r"(?<!image)(?<!start)(?<!end)(?<!ban)_token$|^token$"
 )
 _NAME_IN_QUERY = re.compile(r"^(key|code|sig|signature|pwd)$")
-_LOOK = re.compile(
-    r"\bsk[-_](?=[\w-]*\d)[\w-]{16,}|\b(gsk_|hf_|xai-)(?=\w*\d)\w{16,}|\bAIza[\w-]{20,}|^(Bearer|Basic) +\S{8,}$",
-    re.IGNORECASE,
-)
+_NUMBER = re.compile(r"(passw|passphrase|secret(?!ar))[^.]*$")  # a password may be a number; token counts are ones too
+_LOOKS = {
+    "OpenAI, Anthropic, OpenRouter": r"\bsk[-_](?:[\w-]*[-_])?(?=[A-Za-z]*\d)[A-Za-z0-9]{16,}",  # not sk-team-news-2026
+    "Groq, Hugging Face, xAI": r"\b(?:gsk_|hf_|xai-)(?=\w*\d)\w{16,}",
+    "Google": r"\bAIza[\w-]{20,}",
+    "GitHub, GitLab": r"\bgh[pousr]_\w{16,}|\bgithub_pat_\w{16,}|\bglpat-[\w-]{16,}",
+    "Amazon": r"\b(?-i:AKIA|ASIA)(?-i:[A-Z0-9]{16})\b",
+    "Slack": r"\bxox[abposr]-[\w-]{10,}",
+    "JSON Web Token": r"\b(?-i:eyJ)[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?",
+    "header": r"^(?:Bearer|Basic) +\S{8,}$",
+}
+_LOOK = re.compile("|".join(_LOOKS.values()), re.IGNORECASE)
 REFERENCE = "os.environ/"  # as LiteLLM's config files name a variable
 HELP = "put it into an environment variable, and write 'os.environ/NAME_OF_IT' in its place"
 
@@ -27,7 +35,8 @@ def redact(text: str, *variables: str | None) -> str:
     """Text without anything that is, or looks like, a key; `variables` hold keys under whatever name."""
     for secret in _secrets(*variables):
         text = text.replace(secret, "[key removed]")
-    return re.sub(r"\b(sk|pk|gsk|xai|hf|key)[-_][\w*-]{6,}|(?<=Bearer )\S+|\bAIza[\w-]{20,}", "[key removed]", text)
+    text = re.sub(r"\b(sk|pk|gsk|xai|hf|key)[-_][\w*-]{6,}|(?<=Bearer )\S+", "[key removed]", text)
+    return _LOOK.sub("[key removed]", text)
 
 
 def find_key(params: Mapping[str, object]) -> str | None:
@@ -45,8 +54,11 @@ def find_key(params: Mapping[str, object]) -> str | None:
         elif isinstance(value, str) and value and not value.startswith(REFERENCE):
             name = _worded(place.rpartition(".")[2])
             secrets = _secrets() if secrets is None else secrets
-            if _NAME.search(name) or _is_key(value, secrets) or _is_address_with_key(value):
+            in_query = place.startswith("extra_query.") and _NAME_IN_QUERY.search(name)
+            if in_query or _NAME.search(name) or _is_key(value, secrets) or _is_address_with_key(value):
                 return redact(place)
+        elif isinstance(value, int | float) and not isinstance(value, bool) and _NUMBER.search(_worded(place)):
+            return redact(place)
     return None
 
 

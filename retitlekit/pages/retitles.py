@@ -128,6 +128,8 @@ def retitle(
     if on_fail not in ("keep_original", "hold"):
         raise PlanError(f"on_fail={on_fail!r}: give 'keep_original' or 'hold'")
     _check_prompt(prompt, "retitle(articles, prompt, model=…)")
+    if isinstance(guard, str) or not isinstance(guard, Iterable | Callable):
+        raise PlanError(f"guard={guard!r}: give functions, such as [*rk.retitles.GUARD, rk.scorers.length]")
     guard = (guard,) if callable(guard) else tuple(guard)
     unknown = sorted(set(prompt.variables) - set(VARIABLES))
     if unknown:
@@ -163,6 +165,10 @@ def retitle(
     rows = [_row(work, answers.get(work.id, {}), on_fail, told) for work in works]
     columns = ["article", "original_title", "status", "reason", "published_title", *_KEPT]
     done = pd.DataFrame(rows, columns=columns)
+    failed = [row["reason"] for row in rows if (row["reason"] or "").startswith("GuardFailed")]
+    if failed and len(failed) == sum(answer.get("title") is not None for answer in answers.values()):
+        told = f"a scorer of guard= failed on all {len(failed)} titles, so none is published; the first: {failed[0]}"
+        warnings.warn(told, RetitlekitWarning, stacklevel=2)
     dtypes = dict.fromkeys(columns, "string") | {"temperature": "Float64", "cost_usd": "Float64", "cached": "boolean"}
     return done.astype(dtypes).astype({"status": pd.CategoricalDtype(list(STATUSES))})
 

@@ -116,6 +116,9 @@ def retitle_file(
         raise PageError(f"there is no file {origin}")
     if kind not in (*_LINES, *FEED_SUFFIXES, *SUFFIXES):
         known = ", ".join((*_LINES, *FEED_SUFFIXES, *SUFFIXES))
+        if kind == ".csv":
+            lines = f"pandas.read_csv({str(origin)!r}).to_json({str(origin.with_suffix('.jsonl'))!r}"
+            known += f"; {lines}, orient='records', lines=True) makes one, with the columns title and body"
         raise PageError(f"{origin}: files are retitled that end in {known}")
     if not target.absolute().parent.is_dir():
         raise PageError(f"cannot write {target}: the folder {target.parent} does not exist")
@@ -124,7 +127,7 @@ def retitle_file(
     _check_readable(origin, kind)
     if "guard" in options:  # it is asked for every batch
         guard = options["guard"]
-        options["guard"] = (guard,) if callable(guard) else tuple(guard)
+        options["guard"] = guard if isinstance(guard, str) else (guard,) if callable(guard) else tuple(guard)
     begun = _fingerprint(origin, prompt, model, on_fail, options)
     with closing(_Ledger(target, begun, report=kind not in _LINES, overwrite=overwrite)) as ledger:
         if not ledger.is_done:

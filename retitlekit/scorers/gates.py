@@ -20,6 +20,7 @@ from retitlekit.claims.names import kept_names, name_claims
 from retitlekit.claims.qualifiers import lost_qualifiers
 from retitlekit.errors import FrameError
 from retitlekit.language.casing import casing_faults
+from retitlekit.language.grammar import is_torn_from
 from retitlekit.language.languages import is_in_language
 from retitlekit.language.words import sounds_english
 from retitlekit.scorers.widths import CHANNELS, Limit, em_width
@@ -107,10 +108,11 @@ _BRACKETS = "()", "[]", "“”", "«»", "「」", "„“"
 _GERMAN_QUOTES = re.compile(r"„([^“”„]*)[“”]")
 
 
-def whole(title: str, finish_reason: str | None = None) -> Reasoned:
+def whole(title: str, article: Article, finish_reason: str | None = None) -> Reasoned:
     """The title does not break off: no ellipsis or hanging word at its end, no quote or bracket left open.
 
-    Nor did the model stop at its limit. No false alarms.
+    Nor did the model stop at its limit, nor is an English sentence of the article cut between its verb and the object
+    or goal ("Kim crossed", where the article has only "Kim crossed into Russia"). No false alarms.
     """
     if finish_reason in _CUTS:
         return False, f"finish_reason {finish_reason!r}"
@@ -119,7 +121,23 @@ def whole(title: str, finish_reason: str | None = None) -> Reasoned:
         return False, f"ends in {found[0]!r}"
     title = _GERMAN_QUOTES.sub(r"\1", title)  # their closing sign is an opening one elsewhere
     left_open = [pair for pair in _BRACKETS if title.count(pair[0]) > title.count(pair[1])]
-    return not left_open, f"{left_open[0][0]} is not closed" if left_open else None
+    if left_open:
+        return False, f"{left_open[0][0]} is not closed"
+    lacks = _cut_behind_verb(title, article.body)
+    return not lacks, f"the article goes on: {lacks!r}" if lacks else None
+
+
+_GOES_ON = r"(?:the|an?|its|his|her|their|into|onto) \w+"
+
+
+def _cut_behind_verb(title: str, body: str) -> str | None:
+    """What the article always has where the title ends in a verb, from the word before it; None when all is well."""
+    last = title.split()[-2:]
+    if len(last) < 2 or not is_torn_from(last[1]) or not last[1].isalpha() or not sounds_english(body):
+        return None
+    places = rf"\b{re.escape(' '.join(last))}\b"
+    goes_on = [found[0] for found in re.finditer(rf"{places} {_GOES_ON}", body, re.IGNORECASE)]
+    return goes_on[0] if goes_on and len(goes_on) == len(re.findall(places, body, re.IGNORECASE)) else None
 
 
 class Leaks(TypedDict):

@@ -95,7 +95,7 @@ def score(
     columns = _Columns.of(frame, articles)
     made: dict[str, NDArray[np.object_]] = {}
     asked: set[str] = set()
-    if not isinstance(scorers, Iterable | Callable):
+    if isinstance(scorers, str) or not isinstance(scorers, Iterable | Callable):
         raise FrameError(f"scorers={scorers!r}: give functions, such as [*rk.scorers.DEFAULT, mine]")
     for scorer in [scorers] if callable(scorers) else scorers:
         own, judgement = _judge(scorer, columns)

@@ -5,22 +5,26 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from rapidfuzz.distance import OSA
 
 from retitlekit import html
 from retitlekit import models as _models
 from retitlekit.articles import Article
-from retitlekit.errors import ArticleError, PlanError, PromptError
+from retitlekit.errors import ArticleError, PlanError, PromptError, RetitlekitWarning
 from retitlekit.frame import PLAN_COLUMNS, STATUSES, check
 from retitlekit.models import Model, keys
-from retitlekit.prompts import VARIABLES, Prompt
+from retitlekit.prompts import PARAMETERS, VARIABLES, Prompt
 from retitlekit.store import Store, Typical
 
 Prompts = Prompt | Mapping[str, Prompt] | Iterable[Prompt]
@@ -52,7 +56,9 @@ def plan(
     """Lay out a sweep: prompts x models x temperatures x repeats over articles. Nothing is sent.
 
     Everything that can be wrong is found here: an unknown model, a variable that an article lacks, a parameter of
-    plan's own. Articles are the outermost axis, so that a sweep that is stopped half-way holds whole articles.
+    plan's own. What is only likely a mistake is a `RetitlekitWarning`: a prompt that no article goes into, a parameter
+    or a model one slip from a known one. Articles are the outermost axis, so that a sweep that is stopped half-way
+    holds whole articles.
 
     Parameters
     ----------
@@ -90,6 +96,10 @@ def plan(
     chosen = _models.as_models(models)
     for model in chosen:
         _models.check_id(model)
+    told = [_models.unlisted(model) for model in chosen] + [_without_variables(prompt) for prompt in prompts]
+    told += [_misspelt(name) for name in dict.fromkeys(chain(params, *(model.params for model in chosen)))]
+    for each in filter(None, told):
+        warnings.warn(each, RetitlekitWarning, stacklevel=2)
     heats = _as_temperatures(temperatures)
     if not _models.is_whole(repeats) or not 1 <= repeats < 2**31:
         raise PlanError(f"repeats={repeats!r}: give a whole number from 1 up")
@@ -184,6 +194,42 @@ def _render(prompts: Sequence[Prompt], articles: Sequence[Article]) -> list[str]
     return rendered
 
 
+def _without_variables(prompt: Prompt) -> str | None:
+    """What to say of a prompt that no article goes into; an error where a variable stands in single braces."""
+    place = prompt.path or f"prompt {prompt.name!r}"
+    for number, line in enumerate(prompt.text.split("\n"), 1):
+        found = _SINGLE_BRACES.search(line)
+        if found and found[1] not in prompt.variables:
+            told = f"{place}:{number}: {found[0]} goes out as it stands; write {{{{ {found[1]} | safe }}}}"
+            if not prompt.variables:
+                raise PromptError(told)
+            return told
+    if prompt.variables:
+        return None
+    return (
+        f"{place}: no article goes in, so all get the same request; write {{{{ title | safe }}}} where the title goes"
+    )
+
+
+_SINGLE_BRACES = re.compile(rf"(?<![{{\w$]){{\s*({'|'.join(VARIABLES)})\s*}}(?!}})")
+_PARAMETERS = frozenset(PARAMETERS) | frozenset(  # further ones of LiteLLM and of the servers behind it
+    """functions function_call logprobs top_logprobs parallel_tool_calls modalities prediction audio service_tier store
+    verbosity thinking web_search_options extra_body extra_headers extra_query drop_params top_a min_p min_tokens
+    typical_p repetition_penalty num_ctx num_predict keep_alive chat_template_kwargs metadata timeout""".split()
+)
+
+
+def _misspelt(name: str) -> str | None:
+    """What to say of a parameter that is one slip from a known one; others may be a provider's own."""
+    if name in _PARAMETERS or len(name) < 4:
+        return None
+    worded = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower().replace("-", "_")
+    meant = next((known for known in sorted(_PARAMETERS) if OSA.distance(worded, known) <= 1), None)
+    return (
+        f"{name}= is no parameter of OpenAI or LiteLLM; did you mean {meant}=? It is sent as it is" if meant else None
+    )
+
+
 def _lacking(article: Article, lacking: Mapping[str, Sequence[str]]) -> str:
     """What an article lacks and which prompts ask for it, in one line."""
     told = []
@@ -238,6 +284,8 @@ def _as_articles(articles: Articles) -> list[Article]:
 
 
 def _as_temperatures(temperatures: Iterable[float | None] | float | None) -> list[float | None]:
+    if isinstance(temperatures, str):
+        raise PlanError(f"temperatures={temperatures!r}: give numbers, such as [0, 0.7], not a text")
     listed = [temperatures] if temperatures is None or isinstance(temperatures, int | float) else list(temperatures)
     if not listed:
         raise PlanError("temperatures= is empty; (None,) asks for the provider's default")

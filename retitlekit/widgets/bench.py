@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import warnings
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -23,7 +24,7 @@ from ipywidgets.widgets.widget import Widget, widget_serialization
 from retitlekit.articles import Article
 from retitlekit.decide import leaderboard
 from retitlekit.decide.winners import save_winner
-from retitlekit.errors import FrameError, PlanError, RetitlekitError, SweepError
+from retitlekit.errors import FrameError, PlanError, RetitlekitError, RetitlekitWarning, SweepError
 from retitlekit.html import visible
 from retitlekit.scorers.scoring import score
 from retitlekit.sheet import Sheet
@@ -150,9 +151,15 @@ class Workbench(anywidget.AnyWidget):
             self.shelf = self._desk.told_shelf()
 
     def edit(self, prompt: str, text: str | None = None) -> None:
-        """Open a prompt in the editor, with another text as its draft when one is given."""
+        """Open a prompt in the editor, with another text as its draft when one is given.
+
+        A variable that no article has is a `RetitlekitWarning`: the text stays a draft that can be mended.
+        """
         self._desk.edit(prompt, text)
         self._drafted()
+        for line, _, code, message in self._desk.told_draft()["findings"] if text is not None else ():
+            if code == "unknown-variable":
+                warnings.warn(f"draft of {prompt}, line {line}: {message}", RetitlekitWarning, stacklevel=2)
 
     def save_prompt(self, name: str, *, description: str = "") -> Path:
         """Save the draft as a new prompt, whose parent is the one it was made of, and choose it.
@@ -407,7 +414,8 @@ class Workbench(anywidget.AnyWidget):
                 self.edit(str(message["prompt"]))
             case "edit":
                 self._serial = int(message["serial"])
-                self.edit(str(message["prompt"]), str(message["text"]))
+                self._desk.edit(str(message["prompt"]), str(message["text"]))
+                self._drafted()
             case "revert":
                 desk.drafts.pop(desk.editing, None)
                 self._serial += 1

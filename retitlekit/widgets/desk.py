@@ -119,6 +119,9 @@ class Desk:
             lost = next((each for each in getattr(choices, kind) if each not in there), None)
             if lost is not None:
                 raise PlanError(f"there is no {kind[:-1]} {lost!r}")
+        for model in set(choices.models) - set(self.chosen.models) - set(self._offers):
+            if not self.looking or "/" not in model:  # a server's list may still be on its way
+                raise PlanError(f"{model} cannot be used now: it is not among the models, {', '.join(self._offers)}")
         self.chosen = choices
 
     def pick(self, name: str, value: Any, *, on: bool) -> None:
