@@ -158,7 +158,9 @@ def main() -> None:
             "() => { const c = jupyterapp.shell.currentWidget.content.model.cells.get(0); return c.executionCount && c.executionState !== 'running'; }",
             timeout=180_000,
         )
-        print("| grid | rows | paint, ms (median) | least | most | kernel | browser | kB |\n|---|---|---|---|---|---|---|---|")
+        print(
+            "| grid | rows | paint, ms (median) | least | most | kernel | browser | kB |\n|---|---|---|---|---|---|---|---|"
+        )
         for (library, size), values in opened(
             notebook, received, {place: n + 1 for n, place in enumerate(places)}
         ).items():

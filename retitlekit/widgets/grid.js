@@ -264,7 +264,7 @@ function render({ model, el: host, signal }) {
   const draw = () => {
     if (!total) { body.replaceChildren(el("div", "rk-none", "No row meets these choices.")); nodes.clear(); pad.style.height = ""; body.style.transform = ""; return; }
     pad.style.height = `${heights.total}px`;  // so that the view is as tall as it gets before rows are chosen for it
-    const top = view.scrollTop, height = (view.clientHeight || 640) - head.offsetHeight;
+    const top = view.scrollTop, height = view.clientHeight || 600;
     const anchor = heights.at(top), into = top - heights.offset(anchor);
     const from = heights.at(Math.max(0, top - ahead));
     let to = from, y = heights.offset(from);
