@@ -2,7 +2,9 @@
 
 Frames of six variants; each grid is opened several times in one kernel, sizes and libraries in turn. Paint is the time
 from the command that runs the cell to two frames after the first title is in the page (for a canvas: after it is no
-longer blank); kB is what the websocket brought until half a second later. ipydatagrid, itables and quak are measured in
+longer blank). Its kernel part ends when the kernel shows the widget, by the clock that kernel and browser share; the rest
+is the browser's: messages, script, layout, paint and the two frames. kB is what the websocket brought until half a second
+later. Imports, kernel and page are warm: each grid was opened once before. ipydatagrid, itables and quak are measured in
 the same run where they are installed; the project does not need them. Prints Markdown tables.
 """
 
@@ -63,11 +65,16 @@ OPEN = """async ([cell, probe]) => {
   notebook.activeCellIndex = cell;
   notebook.widgets[cell].model.outputs.clear();
   await frame(); await frame();
-  const start = performance.now(), root = notebook.widgets[cell].outputArea.node;
+  const start = performance.now(), root = notebook.widgets[cell].outputArea.node, { kernel } = notebook.parent.sessionContext.session;
+  let shown = NaN;
+  const hear = (_, { header }) => { if (header.msg_type === 'display_data' && isNaN(shown)) shown = Date.parse(header.date) - performance.timeOrigin - start; };
+  kernel.iopubMessage.connect(hear);
   jupyterapp.commands.execute('notebook:run-cell');
   while (!painted(root, deep, drawn)) { if (performance.now() - start > 60000) return null; await frame(); }
   await frame(); await frame();
-  return performance.now() - start;
+  const took = performance.now() - start;
+  kernel.iopubMessage.disconnect(hear);
+  return [took, shown];
 }"""
 SCROLL = """async () => {
   const view = [...document.querySelectorAll('.rk-view')].at(-1), frames = [];
@@ -119,14 +126,14 @@ def arrived(frame: Mapping[str, Any]) -> int:
 def opened(
     notebook: Notebook, received: list[int], cells: Mapping[tuple[str, int], int]
 ) -> dict[tuple[str, int], list[Any]]:
-    """Open each grid in turn, ROUNDS times after one to warm up: milliseconds to paint, and kB."""
+    """Open each grid in turn, ROUNDS times after one to warm up: milliseconds to paint and to be shown, and kB."""
     found: dict[tuple[str, int], list[Any]] = {each: [] for each in cells}
     for _ in range(ROUNDS + 1):
         for (library, size), cell in cells.items():
             received.clear()
-            took = notebook.page.evaluate(OPEN, [cell, GRIDS[library][1]])
+            took, shown = notebook.page.evaluate(OPEN, [cell, GRIDS[library][1]]) or (None, None)
             notebook.page.wait_for_timeout(500)
-            found[library, size].append((took, sum(received) / 1000))
+            found[library, size].append((took, shown, sum(received) / 1000))
     return {each: values[1:] for each, values in found.items()}
 
 
@@ -151,17 +158,22 @@ def main() -> None:
             "() => { const c = jupyterapp.shell.currentWidget.content.model.cells.get(0); return c.executionCount && c.executionState !== 'running'; }",
             timeout=180_000,
         )
-        print("| grid | rows | paint, ms (median) | least | most | kB |\n|---|---|---|---|---|---|")
+        print(
+            "| grid | rows | paint, ms (median) | least | most | kernel | browser | kB |\n|---|---|---|---|---|---|---|---|"
+        )
         for (library, size), values in opened(
             notebook, received, {place: n + 1 for n, place in enumerate(places)}
         ).items():
-            times = [took for took, _ in values if took is not None]
+            painted = [each for each in values if each[0] is not None]
+            times, kernels = [took for took, *_ in painted], [shown for _, shown, _ in painted]
+            rests = [took - shown for took, shown, _ in painted]
             told = (
-                f"{statistics.median(times):.0f} | {min(times):.0f} | {max(times):.0f}"
+                f"{statistics.median(times):.0f} | {min(times):.0f} | {max(times):.0f} | "
+                f"{statistics.median(kernels):.0f} | {statistics.median(rests):.0f}"
                 if times
-                else "none in 60 s | | "
+                else "none in 60 s | | | | "
             )
-            print(f"| {library} | {size:,} | {told} | {statistics.median(kb for _, kb in values):,.0f} |", flush=True)
+            print(f"| {library} | {size:,} | {told} | {statistics.median(kb for *_, kb in values):,.0f} |", flush=True)
         notebook.close()
 
         notebook = lab.open("scroll.ipynb")

@@ -64,7 +64,7 @@ class Comparison:
         variants, rows = self._shown(_TERMINAL_VARIANTS, _TERMINAL_CELLS)
         names = [_line(" · ".join(parts)) for parts in self.sheet.names[:variants]]
         column = min(max(map(_width, names), default=0), width * 2 // 5)
-        lines = [self._told]
+        lines = [self.line]
         for (label, detail), cells in zip(self.sheet.labels(range(rows)), self.sheet.cells(range(rows)), strict=True):
             lines += ["", *_wrapped(_line(f"{label}  [{detail}]" if detail else label), width)]
             for variant, cell in zip(names, cells, strict=False):
@@ -92,7 +92,7 @@ class Comparison:
         more = self._more(variants, rows)
         below = f'<p class="rk-told">{escape(more)}</p>' if more else ""
         return card(
-            f'<p class="rk-told">{escape(self._told)} · {legend}</p>'
+            f'<p class="rk-told">{escape(self.line)} · {legend}</p>'
             '<div class="rk-compare" tabindex="0" role="region" aria-label="Titles side by side" '
             'data-lm-suppress-shortcuts="true">'
             f"<table><thead><tr>{''.join(heads)}</tr></thead><tbody>{''.join(body)}</tbody></table></div>{below}",
@@ -110,7 +110,7 @@ class Comparison:
         return f"{' and '.join(hidden)} not shown: filter the frame, or see compare(…).to_frame()" if hidden else ""
 
     @property
-    def _told(self) -> str:
+    def line(self) -> str:
         """What is compared, in one line; what does not vary is said once, here."""
         if not self.sheet.n_rows:
             return "Nothing to compare: the frame has no rows"

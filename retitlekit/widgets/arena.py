@@ -160,7 +160,7 @@ class Arena(anywidget.AnyWidget):
         return f"<{self.progress['votes']} votes of {self.voter.partition(':')[2]}{sure}>"
 
     def _ipython_display_(self) -> None:
-        show(self, repr(self), self._still())
+        show(self, repr(self), self._still)
 
     def _still(self) -> str:
         return card(f"<p>{escape(repr(self)[1:-1])}; they are kept.</p>")

@@ -460,7 +460,7 @@ class Workbench(anywidget.AnyWidget):
         return str(self.progress.get("said") or self.estimate.get("text") or self.estimate.get("why") or "ready")
 
     def _ipython_display_(self) -> None:
-        self._replace_still = show(self, repr(self), self._still())
+        self._replace_still = show(self, repr(self).partition("\n")[0], self._still)
 
     def _redraw_still(self) -> None:
         """Bring what stands below the view up to date."""

@@ -1,6 +1,6 @@
 // Titles side by side: only the rows in sight are in the page, and only those near it were ever sent.
 
-const PAGE = 24, AHEAD = 300, PATIENCE_MS = 4000, TYPING_MS = 40;
+const PAGE = 24, AHEAD = 300, GUESS = 100, PATIENCE_MS = 4000, TYPING_MS = 40;
 const HELP = [
   ["↑ ↓ ← →", "move; j and k too"], ["Enter", "open the row: article, messages, completion"], ["Esc", "close"],
   ["/", "search"], ["b", "compare the others with this variant"], ["h", "hide this variant"], ["< >", "move this variant; or drag its name"], ["− +", "make it narrower, wider; or drag its edge"], ["m", "mark names and numbers"],
@@ -57,7 +57,9 @@ function render({ model, el: host, signal }) {
   host.append(root);
 
   let rows = new Map(), asked = new Set(), nodes = new Map(), total = model.get("total"), version = model.get("view");
-  let heights = new Heights(total, 60), measured = false, active = { row: 0, cell: 0 }, opened = null, waiting = null;
+  let heights = new Heights(total, GUESS), measured = false, active = { row: 0, cell: 0 }, opened = null, waiting = null;
+  const sized = new WeakSet();  // rows whose height is known: those drawn before the view is in the page have none yet
+  let ahead = 0;  // pixels drawn beyond what is in sight: none before the first rows are painted
   let following = false;  // keys moved last: the active row stays in sight while rows around it arrive
   const take = (start, list) => list.forEach((row, n) => { rows.set(start + n, row); nodes.get(start + n)?.remove(); nodes.delete(start + n); });
   const set = (name, value) => { model.set(name, value); model.save_changes(); };
@@ -260,29 +262,38 @@ function render({ model, el: host, signal }) {
     }
   };
   const draw = () => {
-    const top = view.scrollTop, height = view.clientHeight || 600;
     if (!total) { body.replaceChildren(el("div", "rk-none", "No row meets these choices.")); nodes.clear(); pad.style.height = ""; body.style.transform = ""; return; }
+    pad.style.height = `${heights.total}px`;  // so that the view is as tall as it gets before rows are chosen for it
+    const top = view.scrollTop, height = view.clientHeight || 600;
     const anchor = heights.at(top), into = top - heights.offset(anchor);
-    const from = heights.at(Math.max(0, top - AHEAD));
+    const from = heights.at(Math.max(0, top - ahead));
     let to = from, y = heights.offset(from);
-    while (to < total && y < top + height + AHEAD) y += heights.rows[to++];
+    while (to < total && y < top + height + ahead) y += heights.rows[to++];
     ask(from, to);
     const wanted = [], fresh = [];
     for (let at = from; at < to; at++) {
       let node = nodes.get(at);
-      if (!node) { node = drawRow(at); fresh.push([at, node]); }
+      node ??= drawRow(at);
+      if (!sized.has(node)) fresh.push([at, node]);
       wanted.push([at, node]);
     }
     if (fresh.length || nodes.size !== wanted.length) {
       nodes = new Map(wanted);
-      body.replaceChildren(...wanted.map(([, node]) => node));
+      const stays = new Set(nodes.values());
+      for (const node of [...body.children]) if (!stays.has(node)) node.remove();
+      wanted.forEach(([, node], n) => { if (body.children[n] !== node) body.insertBefore(node, body.children[n] ?? null); });
       let sum = 0, count = 0;
-      for (const [at, node] of fresh) if (rows.has(at)) { const tall = node.offsetHeight; if (tall) { heights.set(at, tall); sum += tall; count++; } }
+      for (const [at, node] of fresh) {
+        const tall = node.offsetHeight;
+        if (tall) sized.add(node);
+        if (tall && rows.has(at)) { heights.set(at, tall); sum += tall; count++; }
+      }
       if (!measured && count) {  // the first rows tell how tall the others may be
         measured = true;
         const guess = new Heights(total, sum / count);
         for (const [at] of wanted) guess.set(at, heights.rows[at]);
         heights = guess;
+        if (from === 0 && to < total && heights.offset(to) < height + ahead) return draw();  // they are shorter
       }
       mark();
     }
@@ -422,7 +433,7 @@ function render({ model, el: host, signal }) {
     rows = new Map();
     asked = new Set();
     nodes = new Map();
-    if (!kept) { heights = new Heights(total, 60); measured = false; view.scrollTop = 0; active = { row: 0, cell: active.cell }; }
+    if (!kept) { heights = new Heights(total, GUESS); measured = false; view.scrollTop = 0; active = { row: 0, cell: active.cell }; }
     active.cell = Math.max(0, Math.min(active.cell, shown().length - 1));
     take(0, model.get("first"));
     status("");
@@ -450,7 +461,7 @@ function render({ model, el: host, signal }) {
   drawHead();
   draw();
   status("");
-  requestAnimationFrame(() => requestAnimationFrame(() => { root.dataset.painted = performance.now().toFixed(1); tell({ kind: "ready" }); }));
+  requestAnimationFrame(() => requestAnimationFrame(() => { root.dataset.painted = performance.now().toFixed(1); ahead = AHEAD; draw(); tell({ kind: "ready" }); }));
 }
 
 export default { render };

@@ -33,7 +33,7 @@ from retitlekit.sweeps import Job, start
 from retitlekit.titles import word_diff
 from retitlekit.widgets.view import LONGEST, cut, show, source, told
 
-_FIRST_PAGE, _LONGEST_PAGE = 12, 400
+_FIRST_ROWS, _FIRST_CELLS, _LONGEST_PAGE = 12, 48, 400  # with more variants a row is taller, and fewer are in sight
 _LONGEST_TEXT = 50_000
 _SEEN = 32  # views whose clicks may still come in
 _AGAINST = ("original", "baseline", "both", "nothing")
@@ -101,7 +101,7 @@ class Grid(anywidget.AnyWidget):
         self._thoughts: dict[str, tuple[bool, str]] | None = None
         self._replace_still: Callable[[str], None] | None = None  # once it is displayed
         self._seen = {0: (self._order, self._places)}
-        super().__init__(head=self._told_head(), first=self._page(0, _FIRST_PAGE), total=len(self._order))
+        super().__init__(head=self._told_head(), first=self._first_page(), total=len(self._order))
         self.on_msg(self._heard)
         self.observe(self._select, names=["query", "only", "within", "sort", "descending", "blind"])
         self.observe(self._redraw_still, names="blind")
@@ -189,7 +189,7 @@ class Grid(anywidget.AnyWidget):
         return self._blindly() or str(self.comparison)
 
     def _ipython_display_(self) -> None:
-        self._replace_still = show(self, repr(self), self._still())
+        self._replace_still = show(self, self._blindly() or self.comparison.line, self._still)
 
     def _still(self) -> str:
         blindly = self._blindly()
@@ -235,6 +235,9 @@ class Grid(anywidget.AnyWidget):
             return lambda _: shown
         count, seed = len(self._sheet.names), self.seed
         return lambda row: [int(n) for n in np.random.default_rng([seed, row]).permutation(count)]
+
+    def _first_page(self) -> list[dict[str, Any]]:
+        return self._page(0, min(_FIRST_ROWS, max(6, _FIRST_CELLS // max(1, len(self._shown())))))
 
     def _page(self, start: int, stop: int, *, details: bool | None = None) -> list[dict[str, Any]]:
         rows = [int(number) for number in self._order[start : min(stop, start + _LONGEST_PAGE)]]
@@ -344,7 +347,7 @@ class Grid(anywidget.AnyWidget):
         with self.hold_sync():
             if head != self.head:
                 self.head = head
-            self.first, self.total = self._page(0, _FIRST_PAGE), len(self._order)
+            self.first, self.total = self._first_page(), len(self._order)
             self.view, self.keep = self.view + 1, keep
         self._seen[self.view] = self._order, self._places
         self._seen.pop(self.view - _SEEN, None)

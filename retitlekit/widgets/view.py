@@ -44,7 +44,7 @@ def told(handler: Handler) -> Handler:
     return telling  # type: ignore[return-value]
 
 
-def show(widget: Any, text: str, still: str) -> Callable[[str], None]:
+def show(widget: Any, line: str, still: Callable[[], str]) -> Callable[[str], None]:
     """Display a widget, and under it what is seen where the widget is not: a still picture of it.
 
     A notebook keeps no widgets, only their ids: opened again without the kernel that had them, JupyterLab shows an
@@ -54,10 +54,10 @@ def show(widget: Any, text: str, still: str) -> Callable[[str], None]:
     ----------
     widget : ipywidgets.DOMWidget
         Anything that ipywidgets can show, a box of views too.
-    text : str
-        For a terminal.
-    still : str
-        HTML whose text went through `escape`.
+    line : str
+        What is seen where there is only text; a terminal gets the widget's whole `repr`.
+    still : callable
+        Gives HTML whose text went through `escape`. It is drawn once the widget is on its way.
 
     Returns
     -------
@@ -69,15 +69,15 @@ def show(widget: Any, text: str, still: str) -> Callable[[str], None]:
     screen: Any = IPython.display
     widget.add_class(f"rk-live-{widget.model_id}")
     reference = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
-    bundle: dict[str, Any] = {"application/vnd.jupyter.widget-view+json": reference, "text/plain": text}
+    bundle: dict[str, Any] = {"application/vnd.jupyter.widget-view+json": reference}
     if not hasattr(IPython.get_ipython(), "kernel"):
-        screen.display(bundle, raw=True)
+        screen.display(bundle | {"text/plain": repr(widget)}, raw=True)
         return lambda _: None
     # what has no widgets takes the empty text, and then the still
-    bundle |= {"text/html": "", "text/plain": text.partition("\n")[0]}
+    bundle |= {"text/html": "", "text/plain": line}
     screen.display(bundle, raw=True)
     name = f"still-{uuid.uuid4().hex}"
-    screen.display(_picture(widget, still), raw=True, display_id=name)
+    screen.display(_picture(widget, still()), raw=True, display_id=name)
     return lambda still: screen.update_display(_picture(widget, still), raw=True, display_id=name)
 
 
