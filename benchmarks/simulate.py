@@ -150,14 +150,13 @@ DEFAULTS = {name: inspect.signature(rk.race).parameters[name].default for name i
 
 def raced(values: Floats, *, risk: float, first: int, block: int) -> tuple[int, int]:
     """The leader and the number of calls: what `race` does, on scores that are known already."""
-    total, alive, seen, calls = len(values), np.arange(values.shape[1]), 0, 0
-    while seen < total and len(alive) > 1:
-        until = min(total, seen + (block if seen else first))
-        calls, seen = calls + (until - seen) * len(alive), until
-        chance = races.chances(values[:seen][:, alive], total)
-        hopeless = [at for at in np.argsort(chance, kind="stable") if chance[at] < risk][: len(alive) // 2]
-        alive = np.delete(alive, hopeless if seen < total else [])
-    return int(alive[values[:seen][:, alive].mean(axis=0).argmax()]), calls
+    total, done, going = len(values), np.zeros(values.shape[1], int), np.ones(values.shape[1], bool)
+    row, rounds = np.arange(total)[:, None], 0
+    while going.any():
+        done = np.where(going, np.minimum(done + (block if rounds else first), total), done)
+        chance = races.chances(np.where(row < done, values, np.nan)[: done.max()], total)
+        going, rounds = races.turn(chance, done, total, risk), rounds + 1
+    return int(chance.argmax()), int(done.sum())
 
 
 def foreseen(values: Floats, lead: float, noise: float) -> tuple[int, int]:
