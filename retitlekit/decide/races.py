@@ -240,7 +240,7 @@ def chances(means: Floats, total: int, *, share: bool = False) -> Floats:
     result = np.zeros(means.shape[1])
     if not len(told):
         return result + 0.5
-    effect, doubt = _fitted(means[:, told])
+    effect, doubt, residual = _fitted(means[:, told])
     best = int(effect.argmax())
     each = means[:, [told[best]]] - means[:, told]
     each[:, best] = np.nan
@@ -248,7 +248,7 @@ def chances(means: Floats, total: int, *, share: bool = False) -> Floats:
         each = np.concatenate([each, np.ones((1, each.shape[1])), -np.ones((1, each.shape[1]))])
     shared = (~np.isnan(each)).sum(axis=0).astype(np.float64)
     own = evidence.variances(each)
-    pooled = float(np.nanmean(own)) if (shared > 1).any() else math.inf
+    pooled = 2 * residual if math.isfinite(residual) else math.inf
     more = np.maximum(shared - 1, 0)
     noise = (more * np.nan_to_num(own) + _BORROWED * pooled) / (more + _BORROWED)  # a few tell little of their spread
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -259,15 +259,18 @@ def chances(means: Floats, total: int, *, share: bool = False) -> Floats:
     return result
 
 
-def _fitted(means: Floats) -> tuple[Floats, Floats]:
-    """What variants differ by when articles differ too, and the covariance of that for noise of one: least squares."""
+def _fitted(means: Floats) -> tuple[Floats, Floats, float]:
+    """What variants differ by when articles differ too, its covariance for noise of one, and the noise's variance."""
     known = ~np.isnan(means)
     weight = known / np.maximum(known.sum(axis=1, keepdims=True), 1)
     filled = np.where(known, means, 0.0)
     centred = filled - known * (weight * filled).sum(axis=1, keepdims=True)
     curve = np.diag(known.sum(axis=0).astype(np.float64)) - known.T.astype(np.float64) @ weight
     doubt = np.linalg.inv(curve + 1 / len(curve) + 1e-9 * np.eye(len(curve)))  # only differences count
-    return doubt @ centred.sum(axis=0), doubt
+    effect = doubt @ centred.sum(axis=0)
+    rest = centred - known * (effect - (weight @ effect)[:, None])
+    free = known.sum() - known.any(axis=1).sum() - len(curve) + 1
+    return effect, doubt, float((rest**2).sum() / free) if free > 0 else math.nan
 
 
 def _finished(
