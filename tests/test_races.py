@@ -58,11 +58,30 @@ def test_comparisons_stay_paired(tmp_path: Path) -> None:
     assert {name: len(articles) for name, articles in seen.items()} == last["n_articles"].to_dict()
 
 
-def test_at_most_half_leave_at_once(tmp_path: Path) -> None:
-    """However bad they look, half of the field stays for the next block."""
-    rounds = start(tmp_path, risk=0.49).rounds
-    for _, group in rounds.groupby("round"):
-        assert (group["fate"] == "behind").sum() <= len(group) // 2
+def test_who_runs_next() -> None:
+    """The leader and the most promising half of those that may catch up run; one that is ahead of them waits."""
+    chance = np.array([0.3, 1.0, 0.2, 0.01, 0.4, 0.1])
+    even = races.turn(chance, np.full(6, 6), 40, 0.05)
+    ahead = races.turn(chance, np.array([6, 20, 6, 6, 8, 40]), 40, 0.05)
+    over = races.turn(chance, np.array([40, 20, 40, 6, 40, 40]), 40, 0.05)
+
+    assert [0, 1, 4] == np.flatnonzero(even).tolist()[:3]
+    assert [0, 4] == np.flatnonzero(ahead).tolist()
+    assert not over.any()
+
+
+def test_one_that_rests_comes_back() -> None:
+    """A lead is taken over shared third ones, and shrinks with the leader: who rested may run again."""
+    rng = np.random.default_rng(1)
+    noise = rng.normal(0, 0.3, (40, 4))
+    early = noise[:10] - noise[:10].mean(axis=0) + [1.0, 0.0, 0.6, 0.6]
+    late = noise[10:] - noise[10:].mean(axis=0) + [-0.4, 0.0, 0.6, 0.6]
+    late[:, 1] = np.nan
+    before, after = races.chances(early, 80), races.chances(np.concatenate([early, late]), 80)
+
+    assert 1.0 == before[0]
+    assert before[1] < 0.05
+    assert after[1] > before[1]
 
 
 def test_same_race_again_costs_nothing(tmp_path: Path) -> None:

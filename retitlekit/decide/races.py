@@ -76,7 +76,7 @@ def race(
     metric: str | None = None,
     lower_is_better: bool | None = None,
     measure: Callable[[pd.DataFrame], pd.DataFrame] = score,
-    risk: float = 0.05,
+    risk: float = 0.04,
     first: int = 6,
     block: int = 2,
     must_pass: float = 0.5,
@@ -89,7 +89,7 @@ def race(
 ) -> Race:
     """Find the best of many variants with a part of the calls of the whole sweep. This spends money.
 
-    All variants run the `first` articles. Then, round by round, the leader and the most promising third of those that
+    All variants run the `first` articles. Then, round by round, the leader and the most promising half of those that
     may catch up run a block more, in one order of the articles for all, so that comparisons stay paired. A variant
     rests while its chance to catch up with the leader is smaller than `risk`, where a lead must be the clearer the
     earlier it is (after Lan, Simon and Halperin 1982), and comes back when the leader turns out to be less than it
@@ -212,14 +212,14 @@ def _standings(
 
 
 def turn(chance: Floats, done: NDArray[np.int64], total: int, risk: float) -> NDArray[np.bool_]:
-    """Who runs the next block: the most promising third of those that may catch up, and the leader.
+    """Who runs the next block: the most promising half of those that may catch up, and the leader.
 
     A leader that has more articles than they have waits for them: alone it would learn nothing.
     """
     leader = int(chance.argmax())
     hopeful = [at for at in np.argsort(-chance, kind="stable") if at != leader and chance[at] >= risk]
     chosen = [at for at in hopeful if done[at] < total]
-    chosen = chosen[: math.ceil(len(chosen) / 3)]
+    chosen = chosen[: math.ceil(len(chosen) / 2)]
     going = np.zeros(len(chance), bool)
     going[chosen] = True
     going[leader] = done[leader] <= max((done[at] for at in chosen), default=-1) and done[leader] < total
