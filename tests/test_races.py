@@ -182,7 +182,7 @@ def test_a_budget_stops_the_race_and_a_larger_one_goes_on(tmp_path: Path) -> Non
         model = rk.Model("openai/m", api_base=server.base, input_cost_per_token=0.0001, output_cost_per_token=0.0001)
         given = {"models": model, "params": {"max_tokens": 20}}
         with pytest.warns(rk.RetitlekitWarning, match="stopped by budget_usd"):
-            stopped = start(tmp_path, budget_usd=0.3, **given)
+            stopped = start(tmp_path, budget_usd=0.15, **given)
         sent = len(server.bodies)
         race = start(tmp_path, budget_usd=30, **given)
 
