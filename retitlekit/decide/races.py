@@ -1,6 +1,6 @@
-"""A race: spend calls where the doubt is. All variants start; those that will not end up first are dropped on the way.
+"""A race: spend calls where the doubt is. All variants start; those that will hardly end up first rest on the way.
 
-Articles come in blocks that all who are still in the race share, so that every comparison stays paired.
+All run the articles in one order, in blocks, so that every comparison stays paired.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class Race:
         The variant that leads at the end: prompt, model and temperature (None for the default).
     rounds : pandas.DataFrame
         One row per round and variant that ran in it: `round`, `prompt`, `model`, `temperature`, `n_articles` so far,
-        `estimate`, `behind` (how far behind the leader, paired), `chance` (to catch up with it), `fate`: "in",
-        "behind" or "gates" when it was dropped after this round, "leads".
+        `estimate`, `behind` (how far behind the leader, on shared articles), `chance` (to catch up with it), `fate`:
+        "in", "behind" when it rests, "gates" when it is out, "leads". A variant's last row says how it ended.
     frame : pandas.DataFrame
         Every trial that was sent, scored: what `leaderboard` and `confirm` take.
     calls, full_calls : int
@@ -76,7 +76,7 @@ def race(
     metric: str | None = None,
     lower_is_better: bool | None = None,
     measure: Callable[[pd.DataFrame], pd.DataFrame] = score,
-    risk: float = 0.07,
+    risk: float = 0.04,
     first: int = 6,
     block: int = 2,
     must_pass: float = 0.5,
@@ -89,12 +89,13 @@ def race(
 ) -> Race:
     """Find the best of many variants with a part of the calls of the whole sweep. This spends money.
 
-    After each block of articles a variant is dropped when its chance to catch up with the leader has become smaller
-    than `risk`; a lead must be the clearer for it the earlier it is (after Lan, Simon and Halperin 1982). Gates come
-    first: variants that mostly fail them are dropped whatever their metric. Of those in the race at most half are
-    dropped at once. ``benchmarks/statistics.md`` has how often the best is found, and for how many calls: of 12 and of
-    48 variants on 80 articles and more, as often as by the whole sweep to within three in a hundred, mostly one, for 15
-    to 40 % of the calls.
+    All variants run the `first` articles. Then, round by round, the leader and the most promising half of those that
+    may catch up run a block more, in one order of the articles for all, so that comparisons stay paired. A variant
+    rests while its chance to catch up with the leader is smaller than `risk`, where a lead must be the clearer the
+    earlier it is (after Lan, Simon and Halperin 1982), and comes back when the leader turns out to be less than it
+    seemed (as in LUCB: Kalyanakrishnan and others 2012). When all others rest, or have run all articles, it is over.
+    Gates come first: variants that mostly fail them are out whatever their metric. ``benchmarks/statistics.md`` has how
+    often the best is found, and for how many calls.
 
     Everything is planned, stored and seeded: after an interrupt, or with a larger budget, the same call goes on from
     where it stopped and sends only what is missing.
@@ -113,7 +114,7 @@ def race(
         ``lambda frame: rk.judge(rk.score(frame), models=…)``. Before anything is sent it is tried on a trial
         without an answer, to see that the metric will come.
     risk : float
-        The chance to catch up at which a variant is dropped: smaller finds the best more surely, for more calls.
+        The chance to catch up below which a variant rests: smaller finds the best more surely, for more calls.
     first, block : int
         Articles of the first round and of each further one. Larger blocks are done sooner, since all calls of a block
         are sent together, and cost more calls.
@@ -153,125 +154,151 @@ def race(
     check_measure(trials, measure, metric, lower_is_better)
     total = len(variants.articles)
     place = np.array(Random(seed).sample(range(total), total))[variants.article]  # noqa: S311 - no secret
-    alive, rounds, parts = np.ones(len(variants), bool), list[pd.DataFrame](), list[pd.DataFrame]()
-    seen, spent, stopped = 0, 0.0, ""
-    while seen < total and alive.sum() > 1 and not stopped:
-        until = min(total, seen + (block if seen else first))
-        rows = (place >= seen) & (place < until) & alive[variants.variant]
+    done, going = np.zeros(len(variants), np.int64), np.ones(len(variants), bool)
+    rounds, parts, told = list[pd.DataFrame](), list[pd.DataFrame](), pd.DataFrame()
+    spent, stopped = 0.0, ""
+    while going.any() and not stopped:
+        until = np.where(going, np.minimum(done + (block if rounds else first), total), done)
+        rows = (place >= done[variants.variant]) & (place < until[variants.variant])
         left = None if budget_usd is None else max(budget_usd - spent, 0.0)
         ran = run(trials[rows], store=store, budget_usd=left, progress=progress, **options)
         spent += float(ran.loc[~ran["cached"].fillna(True).astype(bool), "cost_usd"].sum())
         statuses = set(ran["status"].astype(str))
         stopped = "budget" if "skipped_budget" in statuses else "interrupted" if "cancelled" in statuses else ""
         parts.append(measure(ran))
-        seen = until
+        done = until
         frame = pd.concat(parts).sort_index()
         column = metric_column(frame, metric)
         sign = direction(column, lower_is_better)
-        told = _round(frame, variants, alive, column, sign, seen, total, risk, must_pass)
-        rounds.append(told.assign(round=len(rounds) + 1))
-        fates = told.set_index("variant")["fate"]
-        if not stopped:
-            alive[fates.index[fates.isin([BEHIND, GATES])]] = False
-    frame = pd.concat(parts).sort_index()
-    return _finished(frame, rounds, variants, len(trials), stopped, column, sign)
+        told = _standings(frame, variants, column, sign, total, risk, must_pass)
+        rounds.append(told[going].assign(round=len(rounds) + 1))
+        going = turn(told["chance"].to_numpy(float), done, total, risk)
+    return _finished(frame, rounds, told, variants, len(trials), stopped, column, sign)
 
 
-def _round(
+def _standings(
     frame: pd.DataFrame,
     variants: Variants,
-    alive: NDArray[np.bool_],
     column: str,
     sign: int,
-    seen: int,
     total: int,
     risk: float,
     must_pass: float,
 ) -> pd.DataFrame:
-    """Where each variant in the race stands after this block, and who is dropped."""
-    running = np.flatnonzero(alive)
+    """Where each variant stands by all that was measured so far: one row per variant."""
     own = Variants(variants.table, variants.variant[frame.index], variants.article[frame.index], variants.articles)
     values = frame[column]
-    means = own.means(values)[:, running]
-    chance = chances(sign * means, total, share=pd.api.types.is_bool_dtype(values.dtype))
-    fate = np.full(len(running), IN, object)
+    means = own.means(values)
+    able = np.ones(len(variants), bool)
     if "passed" in frame and column != "passed":
-        passes = own.means(frame["passed"])[:, running]
+        passes = own.means(frame["passed"])
         n = (~np.isnan(passes)).sum(axis=0).astype(np.float64)
-        fate[evidence.wilson(evidence.means(passes), n, 0.95)[1] < must_pass] = GATES
-        if (fate == GATES).all():  # none is better by its gates than another
-            fate[:] = IN
-    if seen < total:
-        hopeless = [at for at in np.argsort(chance, kind="stable") if chance[at] < risk and fate[at] == IN]
-        fate[hopeless[: max(0, len(running) // 2 - int((fate == GATES).sum()))]] = BEHIND
-    estimate = evidence.means(means)
-    leading = int(np.argmax(np.where(fate == IN, np.nan_to_num(sign * estimate, nan=-np.inf), -np.inf)))
+        able = ~(evidence.wilson(evidence.means(passes), n, 0.95)[1] < must_pass)
+        if not able.any():  # none is better by its gates than another
+            able[:] = True
+    chance = np.zeros(len(variants))
+    chance[able] = chances(sign * means[:, able], total, share=pd.api.types.is_bool_dtype(values.dtype))
     return pd.DataFrame(
         {
-            "variant": running,
-            **variants.table.iloc[running].reset_index(drop=True),
+            "variant": np.arange(len(variants)),
+            **variants.table,
             "n_articles": (~np.isnan(means)).sum(axis=0),
-            "estimate": estimate,
-            "behind": evidence.means(sign * (means[:, [leading]] - means)),
+            "estimate": evidence.means(means),
+            "behind": evidence.means(sign * (means[:, [int(chance.argmax())]] - means)),
             "chance": chance,
-            "fate": fate,
+            "fate": np.where(able, np.where(chance < risk, BEHIND, IN), GATES),
         }
     )
+
+
+def turn(chance: Floats, done: NDArray[np.int64], total: int, risk: float) -> NDArray[np.bool_]:
+    """Who runs the next block: the most promising half of those that may catch up, and the leader.
+
+    A leader that has more articles than they have waits for them: alone it would learn nothing.
+    """
+    leader = int(chance.argmax())
+    hopeful = [at for at in np.argsort(-chance, kind="stable") if at != leader and chance[at] >= risk]
+    chosen = [at for at in hopeful if done[at] < total]
+    chosen = chosen[: math.ceil(len(chosen) / 2)]
+    going = np.zeros(len(chance), bool)
+    going[chosen] = True
+    going[leader] = done[leader] <= max((done[at] for at in chosen), default=-1) and done[leader] < total
+    return going
 
 
 def chances(means: Floats, total: int, *, share: bool = False) -> Floats:
     """Each variant's chance to catch up with the present leader: means of shape (articles, variants).
 
-    What a variant lacks, in its standard error, times (n / (total - n)) ** .35 is read as a normal quantile. With a
-    power of one half this would be the chance that luck alone turns the sign in the articles to come (stochastic
+    Variants have run unequally many articles: what articles differ by is fitted beside the variants, by least squares,
+    so that a lead over a third one counts too (Yates 1933 for blocks with gaps); `n` is what that is worth in shared
+    articles. What a variant lacks, in its standard error, times (n / (total - n)) ** .35 is read as a normal quantile.
+    With a power of one half this would be the chance that luck alone turns the sign in the articles to come (stochastic
     curtailment: Lan, Simon and Halperin 1982), which drops too few in the middle; with 0 it would be an ordinary test
-    after each block, which drops too many at the start. `benchmarks/statistics.md` has what lies in between, beside an
-    oracle.
+    after each block, which drops too many at the start. `benchmarks/statistics.md` has what lies in between.
     """
-    estimate = np.nan_to_num(evidence.means(means), nan=-np.inf)
-    best = int(estimate.argmax())
-    each = means[:, [best]] - means
+    told = np.flatnonzero(~np.isnan(means).all(axis=0))
+    result = np.zeros(means.shape[1])
+    if not len(told):
+        return result + 0.5
+    effect, doubt, residual = _fitted(means[:, told])
+    best = int(effect.argmax())
+    each = means[:, [told[best]]] - means[:, told]
     each[:, best] = np.nan
     if share:  # agreement of a few articles is no certainty
         each = np.concatenate([each, np.ones((1, each.shape[1])), -np.ones((1, each.shape[1]))])
-    n = (~np.isnan(each)).sum(axis=0).astype(np.float64)
-    rivals = np.flatnonzero(n > 1)
-    result = np.full(means.shape[1], np.where(np.isinf(estimate), 0.0, 0.5))
-    result[best] = 1.0
-    if not len(rivals):
-        return result
-    n, behind = n[rivals], evidence.means(each[:, rivals])
-    own = evidence.variances(each[:, rivals])
-    noise = ((n - 1) * own + _BORROWED * own.mean()) / (n - 1 + _BORROWED)  # a few articles tell little of their spread
+    shared = (~np.isnan(each)).sum(axis=0).astype(np.float64)
+    own = evidence.variances(each)
+    pooled = 2 * residual if math.isfinite(residual) else math.inf
+    more = np.maximum(shared - 1, 0)
+    noise = (more * np.nan_to_num(own) + _BORROWED * pooled) / (more + _BORROWED)  # a few tell little of their spread
     with np.errstate(invalid="ignore", divide="ignore"):
-        lag = behind * np.sqrt(n / noise) * (n / np.maximum(total - n, 0)) ** _HASTE
-    result[rivals] = [0.5 * math.erfc(value / math.sqrt(2)) for value in np.nan_to_num(lag, nan=0.0)]
+        n = 2 / (doubt.diagonal() + doubt[best, best] - 2 * doubt[best])
+        lag = (effect[best] - effect) * np.sqrt(n / noise) * (n / np.maximum(total - n, 0)) ** _HASTE
+    result[told] = [0.5 * math.erfc(value / math.sqrt(2)) for value in np.nan_to_num(lag, nan=0.0)]
+    result[told[best]] = 1.0
     return result
+
+
+def _fitted(means: Floats) -> tuple[Floats, Floats, float]:
+    """What variants differ by when articles differ too, its covariance for noise of one, and the noise's variance."""
+    known = ~np.isnan(means)
+    weight = known / np.maximum(known.sum(axis=1, keepdims=True), 1)
+    filled = np.where(known, means, 0.0)
+    centred = filled - known * (weight * filled).sum(axis=1, keepdims=True)
+    curve = np.diag(known.sum(axis=0).astype(np.float64)) - known.T.astype(np.float64) @ weight
+    doubt = np.linalg.inv(curve + 1 / len(curve) + 1e-9 * np.eye(len(curve)))  # only differences count
+    effect = doubt @ centred.sum(axis=0)
+    rest = centred - known * (effect - (weight @ effect)[:, None])
+    free = known.sum() - known.any(axis=1).sum() - len(curve) + 1
+    return effect, doubt, float((rest**2).sum() / free) if free > 0 else math.nan
 
 
 def _finished(
     frame: pd.DataFrame,
     rounds: list[pd.DataFrame],
+    last: pd.DataFrame,
     variants: Variants,
     full: int,
     stopped: str,
     column: str,
     sign: int,
 ) -> Race:
-    last = rounds[-1]
-    able = last[last["fate"] == IN]
-    first = able.index[int(np.nan_to_num(sign * able["estimate"].to_numpy(float), nan=-np.inf).argmax())]
+    first = int(last["chance"].to_numpy(float).argmax())
     last.loc[first, "fate"] = LEADS
-    leader = variants.named(int(last["variant"][first]))
+    leader = variants.named(first)
     told = pd.concat(rounds, ignore_index=True)
+    ends = told.drop_duplicates("variant", keep="last").index
+    now = last.set_index("variant").loc[told.loc[ends, "variant"]]
+    told.loc[ends, ["behind", "chance", "fate"]] = now[["behind", "chance", "fate"]].to_numpy()
     columns = ["round", *BY, "n_articles", "estimate", "behind", "chance", "fate"]
-    dropped = {reason: int((told["fate"] == reason).sum()) for reason in (BEHIND, GATES)}
+    dropped = {reason: int((last["fate"] == reason).sum()) for reason in (BEHIND, GATES)}
     why = [
         f"{count} {words}"
         for count, words in zip(dropped.values(), ("fell behind", "failed the gates"), strict=True)
         if count
     ]
-    level = f"; {len(able) - 1} more at the finish" if len(able) > 1 else ""
+    level = int((last["fate"] == IN).sum())
+    beside = f"; {level} more at the finish" if level else ""
     names = [name for name in BY if variants.table[name].nunique(dropna=False) > 1]
     ended = {
         "budget": " Stopped by the budget: call again with a larger one.",
@@ -283,7 +310,7 @@ def _finished(
     unknown = f" The gates of {unjudged:,} of its titles are unknown, because a scorer failed." if unjudged else ""
     sentence = (
         f"{winner} leads after {int(last['n_articles'].max()):,} articles and {len(frame):,} of {full:,} trials "
-        f"({len(frame) / full:.0%}); {' and '.join(why) or 'none was dropped'}{level}."
+        f"({len(frame) / full:.0%}); {' and '.join(why) or 'none was dropped'}{beside}."
         f"{unknown}{ended.get(stopped, '')} Confirm it on articles that had no part."
     )
     told = told[columns]
