@@ -15,7 +15,9 @@ from IPython.core.error import UsageError
 from retitlekit import html
 from retitlekit.articles import Article
 from retitlekit.errors import PromptError, RetitlekitError
-from retitlekit.models import Model, check_id, count_tokens
+from retitlekit.models import Model
+from retitlekit.models.prices import count_tokens
+from retitlekit.models.servers import check_id
 from retitlekit.prompts import Finding, Prompt, save_prompt
 
 _STYLE = """

@@ -16,7 +16,7 @@ import retitlekit as rk
 from retitlekit import models
 from retitlekit.baselines import BASELINES
 from retitlekit.errors import CallError
-from retitlekit.models import keys
+from retitlekit.models import keys, prices, servers
 
 from .loopback import Fault, Loopback, Raw
 
@@ -200,7 +200,7 @@ def test_models_that_cannot_be_swept(given: object, says: str) -> None:
 def test_an_unknown_id_is_found_without_a_call(id: str, says: str) -> None:  # noqa: A002
     """An id that LiteLLM cannot place is refused with the nearest ones, or with how to name a server."""
     with pytest.raises(rk.ModelError, match=says):
-        models.check_id(rk.Model(id))
+        servers.check_id(rk.Model(id))
 
 
 def test_a_missing_key_is_found_before_the_sweep() -> None:
@@ -226,7 +226,7 @@ def test_a_missing_key_is_found_before_the_sweep() -> None:
 )
 def test_who_needs_no_key(model: rk.Model) -> None:
     """Servers nearby, and providers that have other ways to know us, are not refused for want of a key."""
-    assert models.missing_key(model) is None
+    assert servers.missing_key(model) is None
 
 
 def test_a_server_that_is_not_there() -> None:
@@ -444,7 +444,7 @@ def test_a_litellm_config(tmp_path: Path) -> None:
 
     assert ["small", "house"] == list(found)
     assert small == found["small"]
-    assert (1e-6, 2e-6) == models.prices(found["house"])
+    assert (1e-6, 2e-6) == prices.prices(found["house"])
 
 
 @pytest.mark.parametrize(
@@ -493,7 +493,7 @@ def test_a_config_that_is_not_there(tmp_path: Path) -> None:
 )
 def test_prices(model: rk.Model, expected: tuple | None) -> None:
     """Prices come from the Model, else from LiteLLM's map; an unknown price is None."""
-    assert expected == models.prices(model)
+    assert expected == prices.prices(model)
 
 
 @pytest.mark.parametrize(
@@ -514,7 +514,7 @@ def test_prices(model: rk.Model, expected: tuple | None) -> None:
 )
 def test_the_highest_price(id: str, tokens: int, params: dict, expected: tuple | None) -> None:  # noqa: A002
     """A budget sets aside what a long request, a thinking model or a service tier may cost."""
-    assert expected == models.highest_prices(rk.Model(id), tokens, params)
+    assert expected == prices.highest_prices(rk.Model(id), tokens, params)
 
 
 @pytest.mark.parametrize(("cut", "says"), [("/v1", "most servers want http.*/v1]"), ("", "no such page$")])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from retitlekit import models as _models
 from retitlekit.baselines import BASELINES
 from retitlekit.errors import ModelError
-from retitlekit.models import Model
+from retitlekit.models import Model, prices, servers
 from retitlekit.models.providers import Routes, litellm
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _provider_rows() -> list[tuple[Any, ...]]:
             rows.append((f"{provider}/…", False, "provider", None, None, None, None, note))
             continue
         note = "its key is in the environment"
-        known = [entry for entry in _models._price_map() if entry.provider == provider]
+        known = [entry for entry in prices.price_map() if entry.provider == provider]
         path = _path(known[0].id) if known else None
         rows += [(e.id, True, "provider", None, path, e.input * 1e6, e.output * 1e6, note) for e in known]
     return rows
@@ -97,7 +97,7 @@ def _server_rows(server: tuple[str, str, str]) -> list[tuple[Any, ...]]:
         return [(f"{prefix}…", False, "local server", base, None, None, None, note)]
 
     try:
-        served = _models._served(base, timeout=0.5)
+        served = servers.served_at(base, timeout=0.5)
     except urllib.error.HTTPError as problem:
         wants_key = f"{name} answers at {base} with {problem.code}: it may want a key (rk.Model(…, api_key_env=…))"
         return unusable(wants_key) if problem.code in (401, 403) else []

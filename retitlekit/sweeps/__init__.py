@@ -25,7 +25,7 @@ from retitlekit import __version__
 from retitlekit.errors import PlanError, RetitlekitWarning, StoreError, SweepError
 from retitlekit.frame import PLAN_COLUMNS, check
 from retitlekit.html import escape
-from retitlekit.models import is_number, is_whole
+from retitlekit.models.model import is_number, is_whole
 from retitlekit.store import Response, Store
 from retitlekit.sweeps.budgets import Purse
 from retitlekit.sweeps.cluster import Spread, check_client

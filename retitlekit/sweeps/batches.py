@@ -27,6 +27,8 @@ from retitlekit import models as _models
 from retitlekit.errors import CallError, PlanError, RetitlekitWarning
 from retitlekit.frame import PLAN_COLUMNS, check
 from retitlekit.models import Model
+from retitlekit.models.model import is_number
+from retitlekit.models.prices import highest_batch_prices
 from retitlekit.store import Batch, Response, Store
 from retitlekit.sweeps import under_way
 from retitlekit.sweeps.budgets import Amount, Purse
@@ -136,7 +138,7 @@ def collect_batch(
     ['planned']
     """
     check(trials, needs=PLAN_COLUMNS)
-    if not _models.is_number(wait_s):
+    if not is_number(wait_s):
         raise PlanError(f"wait_s={wait_s!r}: give seconds; 0 looks once")
     end = time.monotonic() + wait_s
     with Store(store) as kept:
@@ -223,7 +225,7 @@ def _report(under_way: list[Batch], failures: Mapping[str, Failure], asked: int,
 
 
 def _check_budget(asked: list[Trial], budget_usd: float) -> None:
-    purse = Purse(budget_usd, prices=_models.highest_batch_prices)
+    purse = Purse(budget_usd, prices=highest_batch_prices)
     worst = Amount(sum(purse.worst(trial).money for trial in asked))
     if purse.wait_s("", worst) is None:
         raise PlanError(

@@ -11,9 +11,9 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from retitlekit import models as _models
 from retitlekit.errors import PlanError
-from retitlekit.models import Model
+from retitlekit.models.model import Model, is_number, is_whole
+from retitlekit.models.prices import highest_prices, longest_reply
 from retitlekit.sweeps.trials import Trial
 
 _FRAME_TOKENS = 16  # of one message, beside its text
@@ -43,11 +43,11 @@ class Purse:
         budget_usd: float | None = None,
         max_tokens_total: int | None = None,
         *,
-        prices: Callable[[Model, int, Mapping[str, Any]], tuple[float, float] | None] = _models.highest_prices,
+        prices: Callable[[Model, int, Mapping[str, Any]], tuple[float, float] | None] = highest_prices,
     ) -> None:
-        if budget_usd is not None and not (_models.is_number(budget_usd) and budget_usd >= 0):
+        if budget_usd is not None and not (is_number(budget_usd) and budget_usd >= 0):
             raise PlanError(f"budget_usd={budget_usd!r}: give US dollars from 0 up, or None for no budget")
-        if max_tokens_total is not None and not (_models.is_whole(max_tokens_total) and max_tokens_total >= 0):
+        if max_tokens_total is not None and not (is_whole(max_tokens_total) and max_tokens_total >= 0):
             raise PlanError(
                 f"max_tokens_total={max_tokens_total!r}: give a whole number from 0 up, or None for no limit"
             )
@@ -90,7 +90,7 @@ class Purse:
                 f"{trial.model.name}: its price is unknown, so budget_usd cannot hold; give "
                 "rk.Model(…, input_cost_per_token=…, output_cost_per_token=…)"
             )
-        longest = _models.longest_reply(trial.model, trial.params)
+        longest = longest_reply(trial.model, trial.params)
         if longest is None:
             raise PlanError(
                 f"{trial.model.name}: the longest reply is unknown, so the budget cannot hold; plan with max_tokens=…"

@@ -23,7 +23,8 @@ from retitlekit import models as _models
 from retitlekit.articles import Article
 from retitlekit.errors import ArticleError, PlanError, PromptError, RetitlekitWarning
 from retitlekit.frame import PLAN_COLUMNS, STATUSES, check
-from retitlekit.models import Model, keys
+from retitlekit.models import Model, keys, prices, servers
+from retitlekit.models.model import is_whole
 from retitlekit.prompts import PARAMETERS, VARIABLES, Prompt
 from retitlekit.store import Store, Typical
 
@@ -95,13 +96,13 @@ def plan(
     prompts, articles = _as_prompts(prompts), _as_articles(articles)
     chosen = _models.as_models(models)
     for model in chosen:
-        _models.check_id(model)
-    told = [_models.unlisted(model) for model in chosen] + [_without_variables(prompt) for prompt in prompts]
+        servers.check_id(model)
+    told = [servers.unlisted(model) for model in chosen] + [_without_variables(prompt) for prompt in prompts]
     told += [_misspelt(name) for name in dict.fromkeys(chain(params, *(model.params for model in chosen)))]
     for each in filter(None, told):
         warnings.warn(each, RetitlekitWarning, stacklevel=2)
     heats = _as_temperatures(temperatures)
-    if not _models.is_whole(repeats) or not 1 <= repeats < 2**31:
+    if not is_whole(repeats) or not 1 <= repeats < 2**31:
         raise PlanError(f"repeats={repeats!r}: give a whole number from 1 up")
     for name, fix in _NOT_PARAMS.items():
         if name in params:
@@ -459,7 +460,7 @@ def _stored(trials: pd.DataFrame, folder: Path) -> tuple[set[str], set[str], dic
 def _missing_keys(sent: pd.DataFrame) -> tuple[str, ...]:
     pairs = sent[["endpoint", "model"]].drop_duplicates().itertuples(index=False)
     asked = [_models.from_endpoint(str(endpoint), str(name)) for endpoint, name in pairs]
-    return tuple(told for told in map(_models.missing_key, asked) if told)
+    return tuple(told for told in map(servers.missing_key, asked) if told)
 
 
 def _estimate_model(
@@ -475,9 +476,9 @@ def _estimate_model(
     tokens_in = _input_tokens(model, sent["messages"])
     usual = past.output_tokens if past else None
     low, high = (usual, usual * 1.5) if usual else _TITLE_TOKENS
-    limit = _models.longest_reply(model, json.loads(str(sent["params"].iloc[0])))
+    limit = prices.longest_reply(model, json.loads(str(sent["params"].iloc[0])))
     low, high = (min(each, limit or math.inf) * len(sent) for each in (low, high))
-    price = _models.batch_prices(model) if batch else _models.prices(model)
+    price = prices.batch_prices(model) if batch else prices.prices(model)
     costs = [None if price is None else tokens_in * price[0] + each * price[1] for each in (low, high)]
     return (
         row
@@ -490,7 +491,7 @@ def _input_tokens(model: Model, messages: Any) -> int:
     """Tokens of all requests, counted on an even choice of the distinct messages."""
     times = messages.astype("category").cat.remove_unused_categories().value_counts(sort=False)
     some = times.iloc[:: max(1, len(times) // _COUNTED)]
-    counted = sum(_models.count_tokens(model, json.loads(str(text))) * int(n) for text, n in some.items())
+    counted = sum(prices.count_tokens(model, json.loads(str(text))) * int(n) for text, n in some.items())
     return round(counted * len(messages) / int(some.sum()))
 
 

@@ -21,6 +21,7 @@ import pandas as pd
 from retitlekit import models as _models
 from retitlekit.errors import FrameError, PlanError, PromptError, RetitlekitWarning
 from retitlekit.frame import PLAN_COLUMNS, STATUSES, check, typed
+from retitlekit.models import servers
 from retitlekit.statistics.evidence import Floats
 from retitlekit.statistics.variants import BY
 from retitlekit.sweeps import run
@@ -243,7 +244,7 @@ def _judges(frame: pd.DataFrame, models: Models) -> list[_models.Model]:
     """The judges; warns when one is of a candidate's family."""
     judges = _models.as_models(models)
     for model in judges:
-        _models.check_id(model)
+        servers.check_id(model)
     endpoints = frame["endpoint"].dropna().unique().tolist() if "endpoint" in frame else []
     candidates = {_family(json.loads(str(endpoint))["id"]): json.loads(str(endpoint))["id"] for endpoint in endpoints}
     for model in judges:

@@ -12,7 +12,8 @@ import pandas as pd
 from retitlekit.articles import Article, load_articles
 from retitlekit.errors import ArticleError, PlanError, PromptError, RetitlekitError
 from retitlekit.html import visible
-from retitlekit.models import as_models, count_tokens, from_endpoint
+from retitlekit.models import as_models, from_endpoint
+from retitlekit.models.prices import count_tokens
 from retitlekit.prompts import Prompt, load_prompts, save_prompt
 from retitlekit.store import Store
 from retitlekit.sweeps.plans import Models, Prompts, estimate, plan
