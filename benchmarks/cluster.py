@@ -79,7 +79,7 @@ def cluster_of(workers: int) -> Iterator[distributed.Client | None]:
         yield None
         return
     with (
-        distributed.LocalCluster(workers, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,
         distributed.Client(cluster) as client,
     ):
         client.run(sys.path.insert, 0, str(Path(__file__).parent))

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import textwrap
 import zlib
-from collections.abc import Callable, Iterable, Sequence, Sized
-from itertools import combinations
+from collections.abc import Iterable, Sized
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from retitlekit.charts import drawing
+from retitlekit.charts import drawing, estimates
 from retitlekit.errors import FrameError
 from retitlekit.frame import check
 
@@ -35,7 +34,6 @@ _VERDICTS = {"winner": ("D", _BLUE, _BLUE), "tied with the best": ("o", "white",
 _UNITS = {"em": "em", "s": "s", "usd": "US$", "tokens": "tokens"}
 _SIZES = {"em": "width in em of Arial", "characters": "length in characters", "words": "length in words"}
 _MOST_LINES = 40
-_DRAWS = 2000
 
 
 def scores(
@@ -81,8 +79,8 @@ def scores(
     >>> ax = rk.charts.scores(frame, by="prompt", hue="model")
     """
     keys = [by] if hue is None or hue == by else [by, hue]
-    means = _means(frame, metric, keys)
-    lines = _ranked(means, frame, by)
+    means = estimates.means(frame, metric, keys)
+    lines = estimates.ranked(means, frame, by)
     shown = lines[:_MOST_LINES]
     means = means[means[by].isin(shown)]
     styles = _styles(frame, keys[1]) if len(keys) == 2 else {"": drawing.Style(_BLUE, "o", "-")}
@@ -95,7 +93,7 @@ def scores(
         ax.hlines(at, rows["low"], rows["high"], color=style.colour, lw=2.2)
         ax.plot(rows["estimate"], at, style.marker, color=style.colour, ms=6.5, mec=drawing.ink(), mew=0.6)
     drawing.lines(ax, [drawing.folded(name) for name in shown])
-    if _is_share(frame, metric):
+    if estimates.is_share(frame, metric):
         drawing.percent(ax.xaxis)
     if len(keys) == 2:
         drawing.legend(ax, [(name, styles[name]) for name in names], title=drawing.word(keys[1]), lines=False)
@@ -144,18 +142,18 @@ def temperature(
     if diversity not in ("distinct", "distance"):
         raise FrameError(f'diversity must be "distinct" or "distance", got {diversity!r}')
     check(frame, needs=["article", "prompt", "model", "temperature", "title", metric])
-    frame = frame.assign(temperature=_as_temperatures(frame["temperature"]))
-    panels = {metric: _means(frame, metric, ["model", "temperature"])}
-    spread = _diversity(frame, diversity)
+    frame = frame.assign(temperature=estimates.as_temperatures(frame["temperature"]))
+    panels = {metric: estimates.means(frame, metric, ["model", "temperature"])}
+    spread = estimates.diversity(frame, diversity)
     if not spread.empty:
-        panels[diversity] = _resampled(spread, ["model", "temperature"])
+        panels[diversity] = estimates.resampled(spread, ["model", "temperature"])
     styles = {name: style for name, style in _styles(frame, "model").items() if name in set(panels[metric]["model"])}
     places = _places(set().union(*(means["temperature"] for means in panels.values())))
     ax = drawing.axes(ax, height=3.2 + 1.9 * (len(panels) - 1))
     lowest = ax if spread.empty else ax.inset_axes((0, -0.78, 1, 0.66))
     for panel, means in zip((ax, lowest), panels.values(), strict=False):
         _curves(panel, means, styles, places)
-    if _is_share(frame, metric):
+    if estimates.is_share(frame, metric):
         drawing.percent(ax.yaxis)
     ax.set_ylabel(textwrap.fill(_label(metric), 18), color=drawing.ink(), parse_math=False)
     if lowest is not ax:
@@ -215,16 +213,16 @@ def lengths(
     limits = {"em": (scorers.GOOGLE_EM,), "characters": (60.0, 70.0), "words": ()}[unit]
     measure = {"em": scorers.width_em, "characters": scorers.characters, "words": scorers.words}[unit]
     known = f"score_{measure.__name__}"
-    size = _numbers(frame, known) if known in frame else _measured(frame["title"], measure)
-    measured = pd.DataFrame({by: _text(frame[by]), "estimate": size}).dropna()
+    size = estimates.numbers(frame, known) if known in frame else estimates.measured(frame["title"], measure)
+    measured = pd.DataFrame({by: estimates.named(frame[by]), "estimate": size}).dropna()
     if measured.empty:
         raise FrameError(f"no trial has a title to measure in {unit}: run() the frame first, or choose another unit")
-    lines = _ranked(measured.groupby(by)["estimate"].median().reset_index(), frame, by)
-    lines = lines if _is_number(frame[by]) else lines[::-1]
+    lines = estimates.ranked(measured.groupby(by)["estimate"].median().reset_index(), frame, by)
+    lines = lines if estimates.is_number(frame[by]) else lines[::-1]
     shown = lines[:_MOST_LINES]
     groups = {name: group["estimate"].to_numpy(float) for name, group in measured.groupby(by)}
     bars = [(name, groups[name], _BLUE) for name in shown]
-    originals = _measured(frame.drop_duplicates("article")["original_title"], measure)
+    originals = estimates.measured(frame.drop_duplicates("article")["original_title"], measure)
     if not np.isnan(originals).all():
         bars.append(("(original titles)", originals[~np.isnan(originals)], _GREY))
     ax = drawing.axes(ax, height=1.7 + 0.34 * len(bars))
@@ -277,15 +275,15 @@ def heatmap(
 
     if rows == columns:
         raise FrameError(f"rows and columns are both {rows!r}: name two columns")
-    means = _means(frame, metric, [rows, columns])
-    lines, across = _ranked(means, frame, rows), _ranked(means, frame, columns)
+    means = estimates.means(frame, metric, [rows, columns])
+    lines, across = estimates.ranked(means, frame, rows), estimates.ranked(means, frame, columns)
     shown = lines[:_MOST_LINES]
     values = {(row, column): value for row, column, value in means[[rows, columns, "estimate"]].itertuples(index=False)}
     low, high = min(values.values()), max(values.values())
     told = dict(
         zip(
             values,
-            (drawing.percents if _is_share(frame, metric) else drawing.figures)(list(values.values())),
+            (drawing.percents if estimates.is_share(frame, metric) else drawing.figures)(list(values.values())),
             strict=True,
         )
     )
@@ -346,11 +344,11 @@ def intervals(board: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     if known.empty:
         raise FrameError("the leaderboard holds no estimate: score() the frame, then call leaderboard() again")
     metric, drawn = str(board.attrs.get("metric", "estimate")), known.head(_MOST_LINES)
-    share, names = _counts_passes(metric), _variants(drawn)
+    share, names = estimates.counts_passes(metric), _variants(drawn)
     ax = drawing.axes(ax, height=1.7 + (0.42 if "\n" in names[0] else 0.34) * len(drawn))
-    estimates, lows, highs = (drawn[name].to_numpy(float, na_value=np.nan) for name in ("estimate", "low", "high"))
-    told = (drawing.percents if share else drawing.figures)(list(estimates))
-    for at, (estimate, low, high, verdict) in enumerate(zip(estimates, lows, highs, drawn["verdict"], strict=True)):
+    values, lows, highs = (drawn[name].to_numpy(float, na_value=np.nan) for name in ("estimate", "low", "high"))
+    told = (drawing.percents if share else drawing.figures)(list(values))
+    for at, (estimate, low, high, verdict) in enumerate(zip(values, lows, highs, drawn["verdict"], strict=True)):
         marker, fill, colour = _VERDICTS.get(str(verdict), ("s", _GREY, _GREY))
         weight = "bold" if verdict == "winner" else "normal"
         ax.hlines(at, low, high, color=colour, lw=2.2)
@@ -430,118 +428,6 @@ def race(rounds: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     return drawing.finish(ax, str(rounds.attrs.get("sentence", "Race")), "articles seen", note)
 
 
-# ---- from the frame to estimates; a group's names are text, so that "default" stands beside temperatures
-
-
-def _means(frame: pd.DataFrame, metric: str, keys: Sequence[str]) -> pd.DataFrame:
-    """One row a group of `keys`: estimate, low, high of the metric."""
-    check(frame, needs=["article", metric, *keys])
-    names = {key: _text(frame[key]) for key in keys}
-    values = pd.DataFrame({**names, "cluster": frame["article"].to_numpy(object), "value": _numbers(frame, metric)})
-    return _resampled(values.dropna(subset=["value"]), keys, share=_is_share(frame, metric))
-
-
-def _resampled(values: pd.DataFrame, keys: Sequence[str], *, share: bool = False) -> pd.DataFrame:
-    """Mean over articles of the means within them, with percentile limits from resampled articles."""
-    wide = values.groupby([*keys, "cluster"])["value"].mean().unstack("cluster")
-    table = wide.to_numpy(float)
-    here = ~np.isnan(table)
-    articles, counts = table.shape[1], here.sum(axis=1)
-    means = np.nansum(table, axis=1) / counts
-    draws = int(np.clip(4_000_000 // articles, 200, _DRAWS))
-    weights = np.random.default_rng(0).multinomial(articles, np.full(articles, 1 / articles), size=draws).astype(float)
-    drawn = weights @ here.T
-    sums = weights @ np.nan_to_num(table).T
-    resampled = np.divide(sums, drawn, out=np.full_like(sums, np.nan), where=drawn > 0)
-    low, high = np.nanpercentile(resampled, [2.5, 97.5], axis=0)
-    if share:
-        slack = 3.8415 / (counts + 3.8415)  # Wilson's interval when none, or all, of `counts` articles pass
-        low, high = np.where(means == 1, 1 - slack, low), np.where(means == 0, slack, high)
-    lone = counts < 2
-    limits = {"low": np.where(lone, np.nan, low), "high": np.where(lone, np.nan, high)}
-    return wide.index.to_frame(index=False).assign(estimate=means, **limits)
-
-
-def _diversity(frame: pd.DataFrame, measure: str) -> pd.DataFrame:
-    """Diversity of the repeats of each article, prompt, model and temperature that has two titles or more."""
-    keys = ["article", "prompt", "model", "temperature", *(key for key in ("params",) if key in frame.columns)]
-    told = frame.loc[frame["title"].notna(), [*keys, "title"]].astype({"title": object})
-    groups = told.groupby(keys, observed=True, dropna=False)["title"].agg(list)
-    groups = groups[groups.map(len) > 1]
-    found = groups.map(_distinct if measure == "distinct" else _distance).astype(float).rename("value").reset_index()
-    return found.assign(cluster=found["article"], model=_text(found["model"]), temperature=_text(found["temperature"]))
-
-
-def _distinct(titles: Sequence[str]) -> float:
-    return len(set(titles)) / len(titles)
-
-
-def _distance(titles: Sequence[str]) -> float:
-    from rapidfuzz.distance import Levenshtein
-
-    return float(np.mean([Levenshtein.normalized_distance(a, b) for a, b in combinations(titles, 2)]))
-
-
-def _measured(titles: pd.Series[Any], measure: Callable[[str], float | None]) -> Floats:
-    """The size of each title; NaN where there is none, or where the measure does not apply."""
-    codes, distinct = pd.factorize(titles)
-    sizes = [measure(str(title)) for title in distinct]
-    return np.array([np.nan if size is None else size for size in [*sizes, None]], dtype=float)[codes]
-
-
-def _numbers(frame: pd.DataFrame, metric: str) -> Floats:
-    column = frame[metric].convert_dtypes() if frame[metric].dtype == object else frame[metric]
-    numeric = pd.api.types.is_numeric_dtype(column)  # booleans are numeric to pandas
-    if not numeric and column.notna().any():
-        raise FrameError(f"`{metric}` is no metric: it holds {column.dtype}, not numbers or true and false")
-    values = column.astype("Float64").to_numpy(float, na_value=np.nan) if numeric else np.full(len(frame), np.nan)
-    values = np.where(np.isfinite(values), values, np.nan)
-    if np.isnan(values).all():
-        raise FrameError(f"`{metric}` holds no value in any of {len(frame):,} trials: run() the frame, then score() it")
-    return values
-
-
-def _text(column: pd.Series[Any]) -> NDArray[np.object_]:
-    """Each value as the name it is drawn with; a missing temperature is the provider's default."""
-    codes, values = pd.factorize(column, use_na_sentinel=False)
-    missing = "default" if _is_number(column) else "(none)"
-    names = [missing if pd.isna(value) else f"{value:g}" if _is_number(column) else str(value) for value in values]
-    return np.array(names, dtype=object)[codes]
-
-
-def _as_temperatures(column: pd.Series[Any]) -> pd.Series[Any]:
-    try:
-        return pd.to_numeric(column.astype(object)).astype("Float64")
-    except (TypeError, ValueError) as problem:
-        raise FrameError(f"`temperature` holds something that is no number: {problem}") from problem
-
-
-def _is_number(column: pd.Series[Any]) -> bool:
-    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
-
-
-def _is_share(frame: pd.DataFrame, metric: str) -> bool:
-    """Whether a metric of a frame counts passes."""
-    return pd.api.types.is_bool_dtype(frame[metric].convert_dtypes().dtype)
-
-
-def _counts_passes(metric: str) -> bool:
-    """Whether a metric counts passes or wins, by its name: of a leaderboard nothing else is known."""
-    return metric in ("passed", "win_rate") or metric.startswith("gate_")
-
-
-def _ranked(means: pd.DataFrame, frame: pd.DataFrame, key: str) -> list[str]:
-    """Names of a key, the highest mean first; numbers in their own order, the default before them."""
-    if _is_number(frame[key]):
-        return sorted(set(means[key]), key=_as_number)
-    overall = means.groupby(key)["estimate"].mean()
-    return sorted(overall.index, key=lambda name: (-overall[name], name))
-
-
-def _as_number(name: str) -> float:
-    return -np.inf if name == "default" else float(name)
-
-
 def _styles(frame: pd.DataFrame, key: str) -> dict[str, drawing.Style]:
     """A style for each value of a column, unused categories too: a filtered frame keeps its colours.
 
@@ -550,7 +436,8 @@ def _styles(frame: pd.DataFrame, key: str) -> dict[str, drawing.Style]:
     """
     column = frame[key]
     values = column.cat.categories if isinstance(column.dtype, pd.CategoricalDtype) else column.unique()
-    names = sorted(set(_text(pd.Series(values))) | set(_text(column)), key=_as_number if _is_number(column) else None)
+    found = {*estimates.named(pd.Series(values)), *estimates.named(column)}
+    names = sorted(found, key=estimates.as_number if estimates.is_number(column) else None)
     taken = [0] * len(_COLOURS)
     styles = {}
     for name in names:
@@ -593,7 +480,7 @@ def _variants(board: pd.DataFrame) -> list[str]:
     """A name for each row of a leaderboard, of the columns that tell its rows apart: the first above the others."""
     keys = list(board.columns[: list(board.columns).index("n_articles")])
     telling = [key for key in keys if board[key].nunique(dropna=False) > 1] or keys[:1]
-    parts = [[f"T {name}" if key == "temperature" else name for name in _text(board[key])] for key in telling]
+    parts = [[f"T {name}" if key == "temperature" else name for name in estimates.named(board[key])] for key in telling]
     names = zip(*parts, strict=True) if parts else [("",)] * len(board)
     return [
         "\n".join(filter(None, [drawing.folded(first, 44, 1), drawing.folded(" · ".join(rest), 44, 1)]))

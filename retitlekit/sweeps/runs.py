@@ -68,7 +68,7 @@ class Run:
         self._store, self._texts, self._purse, self._terms = store, texts, purse, terms
         store.landed = self.land
         self._landing: dict[str, Response] = {}  # answered, and not yet on the disk
-        self._home = Path(store.path).resolve()
+        self._home = str(Path(store.path).resolve())  # a text remembers its hash
         self._crews: list[Crew] = []
         self.refused: dict[str, CallError] = {}  # endpoints that are asked no more
         self._calls: dict[asyncio.Task[Reply], Errand] = {}
@@ -433,7 +433,7 @@ class Run:
         if not self._open:
             self._wake.set()
 
-    def _tell(self, key: tuple[Path, str], response: Response | None) -> None:
+    def _tell(self, key: tuple[str, str], response: Response | None) -> None:
         for told in _asked.pop(key).watchers:
             told(response)
 
@@ -454,7 +454,7 @@ def _is_final(problem: CallError, answered: int) -> bool:
 
 _active: list[Run] = []
 _joining = threading.Lock()
-_asked: dict[tuple[Path, str], Errand] = {}  # by store and trial
+_asked: dict[tuple[str, str], Errand] = {}  # by store and trial
 _wakes: dict[int, set[asyncio.Event]] = {}
 _dialects: dict[tuple[str, str], Dialect] = {}
 
