@@ -57,6 +57,7 @@ def test_new_code_extracts_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     assert second.error_type.tolist() == third.error_type.tolist()
 
 
+@pytest.mark.filterwarnings("ignore:prompt .* no article goes in")  # on purpose: the answer is all that differs
 def test_one_answer_is_a_title_here_and_a_leak_there() -> None:
     """Rows that share a response share no title: each looks at its own article."""
     prompt = rk.Prompt("p", "Bridge to be rebuilt next year")
