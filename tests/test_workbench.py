@@ -189,7 +189,7 @@ def test_errors_are_told(open_bench: Callable[..., Workbench]) -> None:
 def test_two_views_of_one_store(open_bench: Callable[..., Workbench]) -> None:
     """Opened again while a sweep is under way, the workbench follows that sweep, and can stop it."""
     articles = [rk.Article(f"a{n}", f"Title {n}", f"Text {n}.") for n in range(200)]
-    with Loopback(latency_s=0.05) as server:
+    with Loopback(latency_s=0.3) as server:
         first = open_bench(articles=articles, models=[local(server)])
         first.choose(articles=[each.id for each in articles], prompts=["bare"])
         first.run()
